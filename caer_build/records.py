@@ -1,0 +1,439 @@
+"""The data model: one row type = one table = one frozen dataclass = one Parquet file.
+
+The Arrow schema of a table is derived from the dataclass, so the two cannot drift apart.
+``None`` in a column means "not applicable", never "failed". Ids are readable and deterministic::
+
+    lobby.s01e02                      an episode
+    lobby.s01e02-s000113              the shot that begins at frame 113
+    lobby.s01e02-s000113-t01          its second face track
+    lobby.s01e02-s000113-t01-000120   a clip of that track that begins at frame 120
+
+A dataclass refuses to exist when it is wrong, and says what it expected and what it found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
+
+from caer_build.errors import SchemaError
+
+if typing.TYPE_CHECKING:
+    import pyarrow as pa
+
+EMOTIONS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
+TransitionIn = Literal["start", "cut", "dissolve", "fade"]
+RejectReason = Literal[
+    "transition",
+    "too_short",
+    "no_face",
+    "repeat",
+    "group",
+    "ambiguous_small",
+    "ambiguous_blurred",
+    "ambiguous_turned",
+    "ambiguous_brief",
+    "by_hand",
+    "person_deleted",
+]
+REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)
+LANDMARK_VALUES = 10
+"""Five points as x0 y0 … x4 y4: right eye, left eye, nose, right and left mouth corner
+(right and left as the person means them), px of the displayed frame."""
+
+
+def _require(condition: bool, owner: object, expected: str, found: object) -> None:
+    if not condition:
+        raise SchemaError(f"{type(owner).__name__}: expected {expected}, found {found!r}.")
+
+
+def _require_choice(owner: object, column: str, choices: object) -> None:
+    value = getattr(owner, column)
+    _require(value in get_args(choices), owner, f"{column} in {get_args(choices)}", value)
+
+
+def _require_span(owner: Any) -> None:
+    ordered = 0 <= owner.start_frame < owner.end_frame
+    _require(ordered, owner, "0 <= start_frame < end_frame", (owner.start_frame, owner.end_frame))
+
+
+def _require_box(owner: Any) -> None:
+    box = (owner.x1, owner.y1, owner.x2, owner.y2)
+    _require(owner.x1 < owner.x2 and owner.y1 < owner.y2, owner, "x1 < x2 and y1 < y2", box)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceProbe:
+    """What the headers of a source file claim; counted facts are in :class:`Episode`."""
+
+    table: ClassVar[str] = "probes"
+
+    episode_id: str
+    show: str
+    season: int | None
+    number: int | None
+    source_name: str
+    source_sha256: str
+    source_bytes: int
+    container: str
+    video_codec: str
+    pixel_format: str
+    width: int
+    """px as displayed: rotation and sample aspect applied"""
+    height: int
+    rotation: int
+    """degrees clockwise the stored picture is turned for display: 0, 90, 180 or 270"""
+    sample_aspect: float
+    """width / height of one stored pixel; 1 for square pixels"""
+    interlaced: bool
+    frame_rate_num: int
+    frame_rate_den: int
+    frame_count_claimed: int | None
+    duration_s: float | None
+    audio_track: int | None
+    """stream index of the chosen audio track; null: the file has none"""
+    audio_codec: str | None
+    audio_rate: int | None
+    audio_channels: int | None
+    audio_language: str | None
+
+    def __post_init__(self) -> None:
+        _require(self.width > 0 and self.height > 0, self, "a size", (self.width, self.height))
+        _require(self.rotation in (0, 90, 180, 270), self, "a right angle", self.rotation)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One source file, as counted by the scan."""
+
+    table: ClassVar[str] = "episodes"
+
+    episode_id: str
+    show: str
+    season: int | None
+    number: int | None
+    source_name: str
+    source_sha256: str
+    frame_count: int
+    """frames decoded, not claimed"""
+    frame_rate_num: int
+    frame_rate_den: int
+    variable_rate: bool
+    width: int
+    height: int
+    rotation: int
+    sample_aspect: float
+    duration_s: float
+    audio_codec: str | None
+    audio_rate: int | None
+    audio_channels: int | None
+    audio_track: int | None
+    truncated: bool
+    """the file broke off or some frames could not be decoded; what could be is used"""
+
+    def __post_init__(self) -> None:
+        _require(self.frame_count > 0, self, "frame_count > 0", self.frame_count)
+        _require(self.width > 0 and self.height > 0, self, "a size", (self.width, self.height))
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """Frames between two boundaries. The shots of an episode tile it exactly."""
+
+    table: ClassVar[str] = "shots"
+
+    shot_id: str
+    episode_id: str
+    start_frame: int
+    """the first frame of the transition into the shot"""
+    end_frame: int
+    start_pts_s: float
+    end_pts_s: float
+    transition_in: TransitionIn
+    transition_end_frame: int
+    """the first frame after the transition in; ``start_frame`` for a cut. Where it equals
+    ``end_frame`` the whole shot is transition"""
+    boundary_score: float
+    """[0, 1]; 1 for the episode's start"""
+
+    def __post_init__(self) -> None:
+        _require_span(self)
+        _require_choice(self, "transition_in", TransitionIn)
+        inside = self.start_frame <= self.transition_end_frame <= self.end_frame
+        _require(inside, self, "a transition inside the shot", self.transition_end_frame)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDetection:
+    """One face found in one sampled frame."""
+
+    table: ClassVar[str] = "detections"
+
+    episode_id: str
+    frame: int
+    index: int
+    """which face of the frame; faces are ordered by x1, then y1"""
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    score: float
+    """[0, 1], the detector's own"""
+    landmarks: list[float]
+    """see :data:`LANDMARK_VALUES`; empty where the detector gives none"""
+    sharpness: float
+    """variance of the Laplacian of the grey face at 64x64 px; higher is sharper"""
+    yaw: float | None
+    """degrees the head is turned, 0 = frontal, positive to the picture's right, from the
+    landmarks; null without them"""
+
+    def __post_init__(self) -> None:
+        _require_box(self)
+        _require(0 <= self.score <= 1, self, "score in [0, 1]", self.score)
+        n = len(self.landmarks)
+        _require(n in (0, LANDMARK_VALUES), self, f"0 or {LANDMARK_VALUES} landmark values", n)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceTrack:
+    """One face followed through one shot."""
+
+    table: ClassVar[str] = "tracks"
+
+    track_id: str
+    episode_id: str
+    shot_id: str
+    start_frame: int
+    end_frame: int
+    n_detections: int
+    seen_share: float
+    """[0, 1]: share of its time within one detection interval of a detection"""
+    median_face_height: float
+    """px of the displayed frame"""
+    yaw: float | None
+    """median absolute yaw, degrees"""
+    sharpness: float
+    """median over its detections"""
+    score: float
+    """[0, 1]: mean score of its detections"""
+
+    def __post_init__(self) -> None:
+        _require_span(self)
+        _require(self.n_detections > 0, self, "n_detections > 0", self.n_detections)
+        _require(0 <= self.seen_share <= 1, self, "seen_share in [0, 1]", self.seen_share)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackBox:
+    """Where a track's face is in one frame."""
+
+    table: ClassVar[str] = "track_boxes"
+
+    track_id: str
+    frame: int
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    interpolated: bool
+    """false only where a detection was made in this very frame"""
+
+    def __post_init__(self) -> None:
+        _require_box(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackDetection:
+    """Which detections a track is made of."""
+
+    table: ClassVar[str] = "track_detections"
+
+    track_id: str
+    frame: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEmbedding:
+    """What a track's face looks like to a face recogniser."""
+
+    table: ClassVar[str] = "embeddings"
+
+    track_id: str
+    model: str
+    embedding: list[float]
+    """float32, unit length"""
+    n_chips: int
+    """aligned crops averaged"""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a track is. Exactly one row a track; a person seen once is a person too."""
+
+    table: ClassVar[str] = "identities"
+
+    track_id: str
+    episode_id: str
+    person_id: str
+    distance: float
+    """cosine distance of the track to its person's mean embedding"""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person of a show, named after the track that founded it."""
+
+    table: ClassVar[str] = "persons"
+
+    person_id: str
+    show: str
+    founder_track_id: str
+    name: str | None
+    """what a human calls this person"""
+    merged_into: str | None
+    """the person this one turned out to be; null for a person who stands"""
+    merged_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A candidate around one target person in one shot, with its scores and its fate.
+
+    Every shot has at least one row; a shot without a track has one with ``clip_id == shot_id``
+    and no track.
+    """
+
+    table: ClassVar[str] = "clips"
+
+    clip_id: str
+    episode_id: str
+    shot_id: str
+    track_id: str | None
+    person_id: str | None
+    start_frame: int
+    end_frame: int
+    start_pts_s: float
+    end_pts_s: float
+    n_frames: int
+    seen_share: float | None
+    """[0, 1]: share of the clip within one detection interval of a detection of the target"""
+    face_height_px: float | None
+    face_height_share: float | None
+    """median height of the target's face over the frame's height"""
+    sharpness: float | None
+    yaw: float | None
+    """median absolute yaw of the target, degrees"""
+    n_faces: float
+    """median number of faces of a size comparable to the largest, over the shot"""
+    group_share: float
+    """[0, 1]: share of the shot's sampled frames that show a group"""
+    repeat_of: str | None
+    """the shot seen earlier in the show of which this is a repeat"""
+    reject_reason: RejectReason | None
+    """null: kept"""
+    file: str | None
+    """relative to WORK; null: not cut"""
+    file_sha256: str | None
+
+    def __post_init__(self) -> None:
+        _require_span(self)
+        if self.reject_reason is not None:
+            _require_choice(self, "reject_reason", RejectReason)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipBox:
+    """Every face in every frame of a kept clip; the target's rows are marked."""
+
+    table: ClassVar[str] = "clip_boxes"
+
+    clip_id: str
+    frame: int
+    """0-based within the clip"""
+    track_id: str
+    is_target: bool
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    interpolated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Something a person decided. Applied as a stage; results are never edited."""
+
+    table: ClassVar[str] = "overrides"
+
+    number: int
+    """order of the decisions; later ones win"""
+    action: Literal["name", "merge", "delete", "keep", "reject"]
+    target: str
+    """a person_id or a clip_id"""
+    value: str | None
+    """the name, or the person to merge into"""
+    reason: str | None
+
+    def __post_init__(self) -> None:
+        _require_choice(self, "action", Literal["name", "merge", "delete", "keep", "reject"])
+
+
+Record = Any
+"""An instance of one of the dataclasses above."""
+R = TypeVar("R")
+
+
+def schema(record_type: type) -> pa.Schema:
+    """The Arrow schema of a record type: one field a column, nullable where None is allowed."""
+    import pyarrow as pa
+
+    plain: dict[object, pa.DataType] = {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+    }
+    hints = typing.get_type_hints(record_type)
+    fields = []
+    for field in dataclasses.fields(record_type):
+        hint, nullable = hints[field.name], False
+        if get_origin(hint) in (types.UnionType, typing.Union):
+            inner = [a for a in get_args(hint) if a is not type(None)]
+            hint, nullable = (inner[0] if len(inner) == 1 else Literal["text"]), True
+        if get_origin(hint) is Literal:
+            hint = str
+        # Lists are landmarks and embeddings: half the bytes, and all their precision, in float32.
+        arrow = pa.list_(pa.float32()) if get_origin(hint) is list else plain[hint]
+        fields.append(pa.field(field.name, arrow, nullable=nullable))
+    return pa.schema(fields)
+
+
+def to_table(record_type: type, rows: Iterable[Record]) -> pa.Table:
+    """The rows as an Arrow table of the type's schema, in the order given."""
+    import pyarrow as pa
+
+    names = [f.name for f in dataclasses.fields(record_type)]
+    rows = list(rows)
+    columns = {name: [getattr(row, name) for row in rows] for name in names}
+    return pa.table(columns, schema=schema(record_type))
+
+
+def from_table(record_type: type[R], table: pa.Table) -> list[R]:
+    """The rows of an Arrow table as records.
+
+    Raises:
+        SchemaError: if the columns are not those of the type.
+    """
+    expected = schema(record_type)
+    if table.schema.names != expected.names:
+        raise SchemaError(
+            f"A table of {record_type.__name__} has the columns {expected.names}, "
+            f"found {table.schema.names}."
+        )
+    columns: Sequence[list[Any]] = [table.column(i).to_pylist() for i in range(len(expected))]
+    return [record_type(*values) for values in zip(*columns, strict=True)]
