@@ -34,7 +34,7 @@ def iou(a: Boxes, b: Boxes) -> npt.NDArray[np.float64]:
     wh = np.maximum(bottom_right.astype(np.float64) - top_left, 0.0)
     inter = wh[..., 0] * wh[..., 1]
     union = area(a)[:, None] + area(b)[None, :] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    return np.asarray(np.divide(inter, union, out=np.zeros_like(inter), where=union > 0))
 
 
 def clip(boxes: Boxes, width: int, height: int) -> Boxes:

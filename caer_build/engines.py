@@ -1,0 +1,168 @@
+"""Where units of work run: processes of this machine, or Ray. Engines know no stage.
+
+An engine is handed callables with picklable arguments. A worker that dies (out of memory, a crash
+in native code on a hostile file) fails its own unit only; the others never notice.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol
+
+from caer_build.errors import CaerError
+
+Tell = Callable[[float, float], None]
+Work = Callable[..., Any]
+
+
+class Engine(Protocol):
+    """Runs ``work(*args, tell)``; ``tell(done, total)`` may be called from there."""
+
+    slots: int
+    """how many units are worth submitting at once"""
+
+    def submit(self, work: Work, *args: Any, tag: str) -> Future[Any]:
+        """Run it somewhere. The future raises what the work raised."""
+        ...
+
+    def progress(self) -> list[tuple[str, float, float]]:
+        """What the running units have told since the last call: (tag, done, total)."""
+        ...
+
+    def close(self, kill: bool) -> None:
+        """End the workers; at once if ``kill``."""
+        ...
+
+
+class WorkerDied(CaerError):
+    """The process that did the work ended without an answer."""
+
+
+_told: Any = None  # in a worker: the queue on which it tells its progress
+
+
+def _start(told: Any) -> None:
+    global _told  # noqa: PLW0603  a worker process serves one engine, for all its life
+    _told = told
+    import signal
+
+    # ^C goes to the whole group: the parent decides what happens to the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _call(work: Work, args: tuple[Any, ...], tag: str) -> Any:
+    def tell(done: float, total: float) -> None:
+        if _told is not None:
+            _told.put((tag, done, total))
+
+    return work(*args, tell)
+
+
+class LocalEngine:
+    """``workers`` processes of this machine, started afresh (spawn) so that they share no state."""
+
+    def __init__(self, workers: int) -> None:
+        self.slots = workers
+        self._spawn = multiprocessing.get_context("spawn")
+        self._told: Any = self._spawn.Queue()
+        self._lanes: list[ProcessPoolExecutor | None] = [None] * workers
+        self._busy: list[Future[Any] | None] = [None] * workers
+
+    def submit(self, work: Work, *args: Any, tag: str) -> Future[Any]:
+        lane = next(i for i, f in enumerate(self._busy) if f is None or f.done())
+        outer: Future[Any] = Future()
+        outer.set_running_or_notify_cancel()
+        pool = self._lanes[lane] or ProcessPoolExecutor(
+            1, mp_context=self._spawn, initializer=_start, initargs=(self._told,)
+        )
+        self._lanes[lane] = pool
+
+        def pass_on(inner: Future[Any]) -> None:
+            error = inner.exception()
+            if isinstance(error, BrokenProcessPool):
+                self._lanes[lane] = None
+                pool.shutdown(wait=False)
+                error = WorkerDied(
+                    "The worker process died without a word (out of memory, or a crash in a "
+                    "decoder).",
+                    "Try again with fewer --workers; if it dies again the file is at fault.",
+                )
+            if error is not None:
+                outer.set_exception(error)
+            else:
+                outer.set_result(inner.result())
+
+        # The lane is taken until the outer future is done, which is after it may be replaced.
+        self._busy[lane] = outer
+        pool.submit(_call, work, args, tag).add_done_callback(pass_on)
+        return outer
+
+    def progress(self) -> list[tuple[str, float, float]]:
+        told = []
+        while True:
+            try:
+                told.append(self._told.get_nowait())
+            except queue.Empty:
+                return told
+
+    def close(self, kill: bool) -> None:
+        for pool in self._lanes:
+            if pool is None:
+                continue
+            if kill:
+                for process in list((pool._processes or {}).values()):
+                    process.kill()
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._told.close()
+        self._told.cancel_join_thread()
+
+
+class RayEngine:
+    """The nodes of a Ray cluster, all of which see WORK and the sources under the same paths."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            from caer_build.errors import ModelMissing
+
+            raise ModelMissing(
+                "--engine ray needs the package ray.", "pip install 'caer-build[ray]'"
+            ) from error
+        if not ray.is_initialized():
+            ray.init(num_cpus=workers, log_to_driver=False, include_dashboard=False)
+        self._ray = ray
+        self.slots = int(ray.cluster_resources().get("CPU", 1))
+
+    def submit(self, work: Work, *args: Any, tag: str) -> Future[Any]:
+        remote = self._ray.remote(max_retries=0, num_cpus=1)(_call)
+        inner = remote.remote(work, args, tag).future()
+        outer: Future[Any] = Future()
+        outer.set_running_or_notify_cancel()
+
+        def pass_on(done: Future[Any]) -> None:
+            error = done.exception()
+            if error is None:
+                outer.set_result(done.result())
+            elif isinstance(error, self._ray.exceptions.RayTaskError):
+                outer.set_exception(error.cause)
+            else:
+                outer.set_exception(WorkerDied(f"The Ray worker died: {error}.", "Try again."))
+
+        inner.add_done_callback(pass_on)
+        return outer
+
+    def progress(self) -> list[tuple[str, float, float]]:
+        return []
+
+    def close(self, kill: bool) -> None:  # noqa: ARG002  Ray ends its own tasks
+        self._ray.shutdown()
+
+
+def load(name: str, workers: int) -> Engine:
+    """The engine of that name: ``local`` or ``ray``."""
+    return RayEngine(workers) if name == "ray" else LocalEngine(workers)
