@@ -1,0 +1,108 @@
+"""Recipes: which settings each stage works with.
+
+A recipe is a TOML file with one section a stage; what it leaves out has the stage's default.
+Everything that is wrong with it is said at once.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from caer_build.errors import RecipeError
+from caer_build.stage import Stage
+
+DEFAULT = "caer"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Validated settings of every stage."""
+
+    name: str
+    sections: Mapping[str, BaseModel]
+
+    def __getitem__(self, stage: str) -> BaseModel:
+        return self.sections[stage]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings, defaults included, as plain JSON values."""
+        return {stage: s.model_dump(mode="json") for stage, s in self.sections.items()}
+
+
+def shipped() -> list[str]:
+    """The names of the recipes that come with the package."""
+    files = resources.files("pipelines").iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+def _read(name: str) -> str:
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return path.read_text(encoding="utf-8")
+    if path.name.removesuffix(".toml") in shipped() and len(path.parts) == 1:
+        inside = resources.files("pipelines") / f"{path.name.removesuffix('.toml')}.toml"
+        return inside.read_text(encoding="utf-8")
+    raise RecipeError(
+        f"No recipe {name}.", f"Give a .toml file, or one of: {', '.join(shipped())}."
+    )
+
+
+def _assignment(text: str) -> tuple[str, str, Any]:
+    """``stage.key=value`` with the value as TOML, a bare word being a string."""
+    target, equals, value = text.partition("=")
+    stage, dot, key = target.strip().partition(".")
+    if not (equals and dot and stage and key):
+        raise RecipeError(f"--set expects stage.key=value, found {text!r}.")
+    try:
+        return stage, key, tomllib.loads(f"x = {value}")["x"]
+    except tomllib.TOMLDecodeError:
+        return stage, key, value.strip()
+
+
+def load(
+    stages: Sequence[Stage[Any]], name: str = DEFAULT, assignments: Sequence[str] = ()
+) -> Recipe:
+    """Read a recipe and apply ``--set`` assignments to it.
+
+    Args:
+        stages: whose sections it may have.
+        name: a .toml file, or the name of a recipe that comes with the package.
+        assignments: ``stage.key=value`` each; they win over the file.
+
+    Raises:
+        RecipeError: naming every problem.
+    """
+    try:
+        raw: dict[str, Any] = tomllib.loads(_read(name))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{name} is not TOML: {error}.") from error
+    by_name = {stage.name: stage for stage in stages}
+    problems = []
+    for text in assignments:
+        section, key, value = _assignment(text)
+        raw.setdefault(section, {})[key] = value
+    for section in sorted(raw.keys() - by_name.keys()):
+        problems.append(f"[{section}]: no such stage; there are {', '.join(by_name)}")
+    sections: dict[str, BaseModel] = {}
+    for stage_name, stage in by_name.items():
+        try:
+            sections[stage_name] = stage.settings.model_validate(raw.get(stage_name, {}))
+        except ValidationError as error:
+            problems += [_say(stage_name, stage.settings, e) for e in error.errors()]
+    if problems:
+        raise RecipeError(f"The recipe {name} cannot be right:\n  " + "\n  ".join(problems))
+    return Recipe(name=Path(name).name.removesuffix(".toml"), sections=sections)
+
+
+def _say(stage: str, settings: type[BaseModel], error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{stage}.{where}: no such setting; there are {', '.join(settings.model_fields)}"
+    return f"{stage}.{where}: {error['msg']}, found {error['input']!r}"
