@@ -84,12 +84,13 @@ def load(
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{name} is not TOML: {error}.") from error
     by_name = {stage.name: stage for stage in stages}
-    problems = []
     for text in assignments:
         section, key, value = _assignment(text)
         raw.setdefault(section, {})[key] = value
-    for section in sorted(raw.keys() - by_name.keys()):
-        problems.append(f"[{section}]: no such stage; there are {', '.join(by_name)}")
+    problems = [
+        f"[{section}]: no such stage; there are {', '.join(by_name)}"
+        for section in sorted(raw.keys() - by_name.keys())
+    ]
     sections: dict[str, BaseModel] = {}
     for stage_name, stage in by_name.items():
         try:

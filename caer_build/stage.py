@@ -64,6 +64,10 @@ class Source:
     sha256: str
 
 
+def _no_versions(_settings: Any) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Stage(Generic[S]):
     """A step of the build.
@@ -89,7 +93,7 @@ class Stage(Generic[S]):
     reads: tuple[str, ...]
     writes: tuple[Artifact, ...]
     run: Callable[[Context[Any]], None]
-    versions: Callable[[Any], tuple[str, ...]] = lambda _settings: ()
+    versions: Callable[[Any], tuple[str, ...]] = _no_versions
     reads_source: bool = False
     obeys: tuple[str, ...] = ()
 

@@ -35,6 +35,7 @@ class Plan:
 
 
 def plan(
+    *,
     workspace: Workspace,
     stage: Stage[Any],
     unit: str,
@@ -68,7 +69,7 @@ def plan(
             result = results[writer.name, owner]
             file_name = artifact.file_name(source.episode_id)
             inputs.append(Input(artifact, source.episode_id, result, file_name))
-    source = sources[0] if stage.reads_source else None
+    opened = sources[0] if stage.reads_source else None
     settings = recipe[stage.name]
     key = digest_of(
         {
@@ -76,7 +77,7 @@ def plan(
             "version": stage.version,
             "settings": settings.model_dump(mode="json"),
             "versions": versions,
-            "source": source and [source.episode_id, source.show, source.sha256],
+            "source": opened and [opened.episode_id, opened.show, opened.sha256],
             "inputs": [
                 [i.artifact.name, i.episode_id, i.result.files[i.file_name]["sha256"]]
                 for i in inputs
@@ -89,7 +90,7 @@ def plan(
         unit=unit,
         key=key,
         episodes=tuple(s.episode_id for s in sources),
-        source=source,
+        source=opened,
         settings=settings,
         versions=versions,
         inputs=tuple(inputs),
