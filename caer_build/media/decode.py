@@ -1,0 +1,226 @@
+"""Decoding a file from its first frame to its last, every frame once.
+
+::
+
+    with Decoder(path, headers) as decoder:
+        for frame in decoder:
+            small = frame.rgb(48, 27)
+    decoder.report.n_frames
+
+Memory does not grow with the length of the file. What cannot be decoded is skipped and counted;
+a file that breaks off gives the frames before the break.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from caer_build.errors import DecodeError
+from caer_build.media import limits
+from caer_build.media.clock import Clock
+from caer_build.media.picture import Pixels, Scaler
+from caer_build.media.probe import Headers
+from caer_build.media.source import name_of, open_source
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_MAX_FAILED_READS = 50
+"""Reads of the container that may fail in a row before the rest of the file is given up."""
+_SHORTFALL_S = 1.0
+"""A file that ends this much before its video track's claimed end was cut off."""
+
+
+class DecodedFrame:
+    """One frame, and how to get pixels of it. Use it in the thread that iterates the decoder.
+
+    Attributes:
+        ordinal: 0-based, in presentation order.
+        pts: the container's timestamp, ticks of ``headers.time_base``; where it has none, the
+            ticks nearest to ``pts_s``. Unique only in a file whose times need no repair.
+        pts_s: when the frame is shown, seconds; strictly increasing over a file.
+    """
+
+    __slots__ = ("_picture", "_scaler", "ordinal", "pts", "pts_s")
+
+    def __init__(
+        self, picture: VideoFrame, scaler: Scaler, ordinal: int, pts: int, pts_s: float
+    ) -> None:
+        self._picture = picture
+        self._scaler = scaler
+        self.ordinal = ordinal
+        self.pts = pts
+        self.pts_s = pts_s
+
+    @property
+    def picture(self) -> VideoFrame:
+        """libav's frame as stored: not rotated, sample aspect not applied."""
+        return self._picture
+
+    def rgb(self, width: int, height: int) -> Pixels:
+        """The picture as displayed, stretched to (height, width, 3) RGB."""
+        return self._scaler.scaled(self._picture, width, height, "rgb24")
+
+    def bgr(self, width: int, height: int) -> Pixels:
+        """The picture as displayed, stretched to (height, width, 3) BGR."""
+        return self._scaler.scaled(self._picture, width, height, "bgr24")
+
+    def bgr_full(self) -> Pixels:
+        """The picture at its display size, (headers.height, headers.width, 3) BGR."""
+        return self._scaler.displayed(self._picture, "bgr24")
+
+
+@dataclass
+class DecodeReport:
+    """What came of decoding; complete when the iteration has ended."""
+
+    n_frames: int = 0
+    n_errors: int = 0
+    """packets and reads that failed, and frames that libav marks as damaged"""
+    n_interlaced: int = 0
+    n_repaired: int = 0
+    """frames whose timestamp was missing, or not later than their predecessor's"""
+    truncated: bool = False
+    """the file breaks off, or part of it cannot be decoded"""
+    size_changed: bool = False
+    """the picture's stored size changes; all frames are scaled to the first one's display size"""
+    end_s: float = 0.0
+    """when the last frame stops being shown, seconds"""
+
+    @property
+    def repaired(self) -> bool:
+        """Whether the container's timestamps cannot be used as they are."""
+        return self.n_repaired > 0
+
+
+class Decoder:
+    """Iterates the frames of the chosen video track in presentation order.
+
+    Args:
+        threads: libav decoding threads; fixed, so that results do not depend on the machine.
+
+    Raises:
+        ProbeError: if the file cannot be opened.
+        DecodeError: while iterating, if it holds no frame at all.
+    """
+
+    def __init__(self, path: Path, headers: Headers, threads: int = 2) -> None:
+        self._path = path
+        self._headers = headers
+        self._threads = threads
+        self._stack = ExitStack()
+        self.report = DecodeReport()
+
+    def __enter__(self) -> Decoder:
+        self._container = self._stack.enter_context(open_source(self._path))
+        self._stream = video_stream(self._container, self._headers, self._threads)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        h, report = self._headers, self.report
+        clock = Clock(h.time_base, h.frame_rate, h.start_s)
+        scaler = Scaler(h)
+        pts_s, shown_s = 0.0, float(1 / h.frame_rate)
+        for picture in pictures(self._container, self._stream, report):
+            pts_s = clock.time_of(picture.pts)
+            if picture.duration:
+                shown_s = clock.seconds(picture.duration)
+            stored = (picture.width, picture.height)
+            report.size_changed |= stored != (h.coded_width, h.coded_height)
+            pts = clock.ticks(pts_s) if picture.pts is None else picture.pts
+            yield DecodedFrame(picture, scaler, report.n_frames, pts, pts_s)
+            report.n_frames += 1
+        if report.n_frames == 0:
+            raise DecodeError(
+                f"{name_of(self._path)} holds no frame that can be decoded.",
+                "Check that it plays, and copy or download it again.",
+            )
+        report.n_repaired = clock.n_repaired
+        report.end_s = pts_s + shown_s
+        report.truncated |= _breaks_off(self._stream, h, self._path, report)
+
+
+def video_stream(container: InputContainer, headers: Headers, threads: int) -> VideoStream:
+    """The chosen video stream of an opened file, its decoder set up."""
+    from av.video.stream import VideoStream
+
+    stream = container.streams[headers.video_stream]
+    if not isinstance(stream, VideoStream) or stream.codec_context is None:
+        raise DecodeError(
+            f"Stream {headers.video_stream} was the video when the headers were read, "
+            f"found {stream.type}.",
+            "The file changed in between; run again.",
+        )
+    context = stream.codec_context
+    context.thread_type = "AUTO"
+    context.thread_count = threads
+    context.options = {"max_pixels": str(limits.MAX_PIXELS)}
+    return stream
+
+
+def pictures(
+    container: InputContainer, stream: VideoStream, report: DecodeReport
+) -> Iterator[VideoFrame]:
+    """libav's frames from where the container stands to its end; failures go into the report."""
+    import av
+
+    for packet in _packets(container, stream, report):
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            report.n_errors += 1
+            report.truncated = True
+            continue
+        for frame in frames:
+            report.n_errors += frame.is_corrupt
+            report.n_interlaced += frame.interlaced_frame
+            yield frame
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, report: DecodeReport
+) -> Iterator[Packet[VideoStream]]:
+    import av
+
+    failed = 0
+    while failed < _MAX_FAILED_READS:
+        try:
+            for packet in container.demux(stream):
+                failed = 0
+                report.truncated |= packet.is_corrupt
+                yield packet
+            return
+        except av.error.FFmpegError:
+            report.n_errors += 1
+            report.truncated = True
+            failed += 1
+
+
+def _breaks_off(stream: VideoStream, headers: Headers, path: Path, report: DecodeReport) -> bool:
+    """Whether the file ends before its own index or its claimed duration does."""
+    entries = stream.index_entries
+    if headers.container.startswith("mov") and len(entries):
+        last = max((entry.pos + entry.size for entry in entries), default=0)
+        if last > path.stat().st_size:
+            return True
+    if stream.duration is None:
+        return False
+    claimed_end_s = headers.start_s + float(stream.duration * headers.time_base)
+    slack_s = max(_SHORTFALL_S, 2 / float(headers.frame_rate))
+    return not report.repaired and report.end_s < claimed_end_s - slack_s
