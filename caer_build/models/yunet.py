@@ -14,7 +14,7 @@ import numpy as np
 
 from caer_build.errors import ModelMissing
 from caer_build.models.face_results import no_faces, shrunk, tidy
-from caer_build.models.protocols import Faces, Images
+from caer_build.models.protocols import Faces, Floats, Images
 
 FILES = "face_detection_yunet*.onnx"
 NMS_IOU = 0.3
@@ -66,10 +66,10 @@ class YuNet:
         small, factor = shrunk(picture, self._width)
         with self._lock:
             self._network.setInputSize((small.shape[1], small.shape[0]))
-            _, rows = self._network.detect(small)
-        if rows is None:
+            _, found = self._network.detect(small)
+        if found is None:
             return no_faces()
-        rows = np.array(rows, dtype=np.float32, copy=True)
+        rows: Floats = np.array(found, np.float32)
         boxes = np.concatenate([rows[:, 0:2], rows[:, 0:2] + rows[:, 2:4]], axis=1) * factor
         landmarks = rows[:, 4:14].reshape(-1, 5, 2) * np.float32(factor)
         return tidy(boxes, rows[:, 14], landmarks, picture.shape[1], picture.shape[0])
