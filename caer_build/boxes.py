@@ -54,3 +54,8 @@ def interpolate(
         known: shape (k, 4).
     """
     return np.stack([np.interp(at, known_at, known[:, i]) for i in range(4)], axis=1)
+
+
+def centres(boxes: Boxes) -> npt.NDArray[np.float64]:
+    """The middles (x, y) of boxes, shape (n, 2)."""
+    return (boxes[:, 0:2].astype(np.float64) + boxes[:, 2:4]) / 2

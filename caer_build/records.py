@@ -199,6 +199,29 @@ class FaceDetection:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """A loose crop around a detection, kept so that it can be aligned later without decoding."""
+
+    table: ClassVar[str] = "crops"
+
+    frame: int
+    index: int
+    """as in :class:`FaceDetection`"""
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    """px of the displayed frame that the crop shows; may reach over its borders (padded black)"""
+    offset: int
+    """of its JPEG in ``crops.bin``, bytes"""
+    length: int
+
+    def __post_init__(self) -> None:
+        _require_box(self)
+        _require(self.length > 0, self, "length > 0", self.length)
+
+
+@dataclass(frozen=True, slots=True)
 class FaceTrack:
     """One face followed through one shot."""
 
@@ -298,6 +321,20 @@ class Person:
     merged_into: str | None
     """the person this one turned out to be; null for a person who stands"""
     merged_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A shot that shows footage seen earlier in the show (titles, recaps)."""
+
+    table: ClassVar[str] = "repeats"
+
+    episode_id: str
+    shot_id: str
+    repeat_of: str
+    """the shot that showed it first"""
+    share: float
+    """[0, 1]: share of the shot's frames found again there"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,98 @@
+"""``caer build``: raw episodes to screened clips."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from caer_build.errors import EXIT_FAILED, EXIT_UNFORESEEN
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("build")(build)
+
+
+def default_workers() -> int:
+    """One worker for two cores: a unit keeps about two busy."""
+    return max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+def build(
+    episodes: Annotated[list[Path], typer.Argument(help="Episodes, or folders of them.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The workspace, made if new.")],
+    recipe: Annotated[
+        str, typer.Option(help="caer, quick, paper, or a .toml file of your own.")
+    ] = "caer",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="stage.key=value, wins over the recipe; may be repeated."),
+    ] = None,
+    show: Annotated[str | None, typer.Option(help="The show, if the file names do not say.")] = None,
+    until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Units worked on at once [default: cores / 2].")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray for many machines.")] = "local",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Build clips around single faces out of raw episodes.
+
+    Example: [bold]caer build episodes/ -o work[/bold]
+
+    Stop it whenever you like: the same command goes on where it stopped.
+    """
+    from caer_build import engines, pipeline, recipes, sources, summary
+    from caer_build.cli.progress import Bars, say
+
+    chosen = recipes.load(pipeline.STAGES, recipe, assignments or [])
+    pipeline.check(chosen, until)
+    files, passed_over = sources.find_files(episodes)
+    if passed_over:
+        say(f"Passed over {len(passed_over)} files that have no video's suffix.")
+    workspace = pipeline.work_folder(out)
+    with workspace.locked(say):
+        known = sources.register(workspace, files, show)
+        for path, episode_id in known.doubles:
+            say(f"{sources.printable(str(path))} has the content of {episode_id}: used once.")
+        with Bars(n_units=len(known.sources)) as bars:
+            outcome = pipeline.Build(
+                workspace=workspace,
+                recipe=chosen,
+                register=known,
+                engine=engines.load(engine, workers or default_workers()),
+                observer=bars,
+                until=until,
+            ).run()
+        totals = summary.summarise(workspace, outcome)
+    if as_json:
+        typer.echo(json.dumps(totals, indent=1))
+    else:
+        _print(totals, workspace.root)
+    if outcome.failures:
+        raise typer.Exit(EXIT_UNFORESEEN if outcome.unforeseen else EXIT_FAILED)
+
+
+def _print(totals: dict[str, Any], root: Path) -> None:
+    from rich.console import Console
+
+    from caer_build.summary import funnel_table
+
+    console = Console()
+    console.print(funnel_table(totals))
+    for failure in totals["failed"]:
+        console.print(
+            f"[red]{failure['unit']}[/red] failed at {failure['stage']}: {failure['message']} "
+            f"{failure['remedy']}",
+            highlight=False,
+        )
+    console.print(
+        f"{totals['episodes']} episodes, {totals['frames']} frames, {totals['persons']} persons "
+        f"in {totals['seconds']:.0f} s. "
+        f"Clips: {root / 'clips'}  tables: {root / 'tables'}\n"
+        f"Look at it: caer report {root}",
+        highlight=False,
+    )

@@ -1,0 +1,68 @@
+"""The command ``caer``. Heavy imports stand inside the commands, so that help comes at once."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import typer
+
+from caer_build import __version__
+from caer_build.cli import build, clips, people, samples, workspace
+from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
+
+app = typer.Typer(
+    name="caer",
+    help="Rebuild the CAER and CAER-S emotion benchmarks from raw TV episodes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+build.add_to(app)
+workspace.add_to(app)
+people.add_to(app)
+clips.add_to(app)
+samples.add_to(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"caer-build {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(  # noqa: ARG001  typer calls _show_version with it
+        False, "--version", help="Print the version and exit.", callback=_show_version
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; every error becomes a sentence and an exit code."""
+    try:
+        app()
+    except CaerError as error:
+        _say(f"Error: {error.message}")
+        if error.remedy:
+            _say(f"What to do: {error.remedy}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say("Stopped. Run the same command again to go on.")
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  the outermost door: what nobody foresaw ends here
+        log = Path(tempfile.gettempdir()) / f"caer-{time.strftime('%Y%m%d-%H%M%S')}.log"
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        _say(f"Something unforeseen happened: {type(error).__name__}: {error}")
+        _say(f"What to do: this is a fault of the program; please report it with {log}.")
+        sys.exit(EXIT_UNFORESEEN)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

@@ -1,0 +1,93 @@
+"""Progress bars on stderr: one an episode and stage that is worked on, and one for all."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from caer_build.errors import CaerError
+
+_err = Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """A sentence to the person at the terminal, on stderr."""
+    _err.print(text, highlight=False, markup=False)
+
+
+class _Rate(TextColumn):
+    """Speed in the unit of the bar; for video, multiples of real time."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task):  # type: ignore[no-untyped-def]
+        from rich.text import Text
+
+        if task.fields.get("is_video") and task.speed:
+            return Text(f"{task.speed:.1f}x real time")
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+class Bars:
+    """Draws what a build does; in a log file (no terminal) it writes a line a finished unit."""
+
+    def __init__(self, n_units: int) -> None:
+        self._n_units = n_units
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            _Rate(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=_err,
+            transient=True,
+            disable=not _err.is_terminal,
+        )
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def __enter__(self) -> Bars:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.__exit__(kind, error, trace)
+
+    def started(self, stage: str, unit: str) -> None:
+        self._tasks[stage, unit] = self._progress.add_task(
+            f"{unit} [bold]{stage}[/bold]", total=None, is_video=stage == "scan"
+        )
+
+    def progressed(self, stage: str, unit: str, done: float, total: float) -> None:
+        task = self._tasks.get((stage, unit))
+        if task is not None:
+            self._progress.update(task, completed=done, total=total or None)
+
+    def finished(self, stage: str, unit: str, seconds: float | None) -> None:
+        self._end(stage, unit)
+        if seconds is not None:
+            self._progress.console.print(f"{unit}  {stage}  {seconds:.1f} s", highlight=False)
+
+    def failed(self, stage: str, unit: str, error: CaerError) -> None:
+        self._end(stage, unit)
+        self._progress.console.print(
+            f"{unit}  {stage}  FAILED: {error.message}", style="red", highlight=False, markup=False
+        )
+
+    def _end(self, stage: str, unit: str) -> None:
+        task = self._tasks.pop((stage, unit), None)
+        if task is not None:
+            self._progress.remove_task(task)

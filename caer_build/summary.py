@@ -1,0 +1,67 @@
+"""What a build came to, in numbers: the object that ``caer build --json`` prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from caer_build.pipeline import Outcome
+from caer_build.records import REJECT_REASONS
+from caer_build.store import Workspace
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
+    """Counts over the published tables.
+
+    Returns:
+        ``episodes, frames, decoded_frames`` (by the scans, in whichever run they were made, cutting
+        excluded), ``shots, tracks, persons, clips_kept, clips_rejected`` {reason: n}, ``failed``
+        [{unit, stage, error, message, remedy}] and ``seconds`` (of this run).
+    """
+    scans = [r for (stage, _), r in outcome.results.items() if stage == "scan"]
+    reasons = _column(workspace, "clips", "reject_reason")
+    frames = _column(workspace, "episodes", "frame_count")
+    standing = [into is None for into in _column(workspace, "persons", "merged_into")]
+    return {
+        "episodes": len(frames),
+        "frames": sum(frames),
+        "decoded_frames": sum(r.facts["decoded_frames"] for r in scans),
+        "shots": len(_column(workspace, "shots", "shot_id")),
+        "tracks": len(_column(workspace, "tracks", "track_id")),
+        "persons": sum(standing),
+        "clips_kept": reasons.count(None),
+        "clips_rejected": {r: reasons.count(r) for r in REJECT_REASONS if r in reasons},
+        "failed": [failure.__dict__ for failure in outcome.failures],
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _column(workspace: Workspace, table: str, column: str) -> list[Any]:
+    import pyarrow.parquet as pq
+
+    path = workspace.tables / f"{table}.parquet"
+    if not path.is_file():
+        return []
+    values: list[Any] = pq.read_table(path, columns=[column]).column(0).to_pylist()
+    return values
+
+
+def funnel_table(totals: dict[str, Any]) -> Table:
+    """From shots to kept clips, as a table for the terminal."""
+    from rich.table import Table
+
+    rejected = totals["clips_rejected"]
+    n_rows = totals["clips_kept"] + sum(rejected.values())
+    table = Table(title="From shots to clips", title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("step")
+    table.add_column("clips", justify="right")
+    table.add_column("left", justify="right")
+    table.add_row(f"candidates in {totals['shots']} shots", "", str(n_rows))
+    left = n_rows
+    for reason, count in rejected.items():
+        left -= count
+        table.add_row(f"- {reason}", f"[red]-{count}[/red]", str(left))
+    table.add_row("[bold]kept[/bold]", "", f"[bold green]{totals['clips_kept']}[/bold green]")
+    return table
