@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from caer_build import overrides as decisions
-from caer_build import publishing, units
+from caer_build import publishing, recipes
 from caer_build.engines import Engine
 from caer_build.errors import CaerError, IntegrityError, RecipeError, StoreError
 from caer_build.recipes import Recipe
-from caer_build.records import Override, Person
 from caer_build.sources import Register, printable, still_there
 from caer_build.stage import Source, Stage
 from caer_build.stages import (
@@ -28,7 +26,8 @@ from caer_build.stages import (
     shots,
     tracks,
 )
-from caer_build.store import Result, Workspace, write_json
+from caer_build.store import Result, Workspace, read_json, write_json
+from caer_build.units import Plan, Planner, perform, units_of
 
 STAGES: tuple[Stage[Any], ...] = (
     ingest.STAGE,
@@ -43,6 +42,7 @@ STAGES: tuple[Stage[Any], ...] = (
     cutting.STAGE,
 )
 WRITERS = {artifact.name: stage for stage in STAGES for artifact in stage.writes}
+RECIPE = "recipe.json"
 State = Literal["done", "stale", "failed", "missing"]
 
 
@@ -117,17 +117,13 @@ class Build:
     engine: Engine
     observer: Observer
     until: str | None = None
-    versions: dict[str, tuple[str, ...]] = field(init=False)
-    results: dict[tuple[str, str], Result] = field(init=False, default_factory=dict)
     failures: list[Failure] = field(init=False, default_factory=list)
-    _running: dict[Future[float], units.Plan] = field(init=False, default_factory=dict)
-    _lost: set[tuple[str, str]] = field(init=False, default_factory=set)
+    _running: dict[Future[float], Plan] = field(init=False, default_factory=dict)
     _unforeseen: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self.versions = check(self.recipe, self.until)
-        self._overrides: list[Override] = decisions.load(self.workspace)
-        self._persons: list[Person] = publishing.published_persons(self.workspace)
+        versions = check(self.recipe, self.until)
+        self._planner = Planner(self.workspace, self.recipe, versions, WRITERS)
 
     def run(self) -> Outcome:
         """Do what is not done yet, then publish tables and clips.
@@ -137,86 +133,49 @@ class Build:
         """
         began = time.perf_counter()
         self.workspace.sweep()
+        plain = {"name": self.recipe.name, "until": self.until, "settings": self.recipe.as_dict()}
+        write_json(self.workspace.root / RECIPE, plain)
         for path, reason in self.register.unreadable:
-            name = printable(str(path))
-            self.failures.append(
-                Failure(printable(path.stem), "ingest", "ProbeError",
-                        f"Cannot read {name}: {reason}.", "Check the file and its permissions.")
-            )  # fmt: skip
+            message = f"Cannot read {printable(str(path))}: {reason}."
+            remedy = "Check the file and its permissions."
+            name = printable(path.stem)
+            self.failures.append(Failure(name, "ingest", "ProbeError", message, remedy))
         waiting = [
             (stage, unit, sources)
             for stage in stages_until(self.until)
             for unit, sources in units_of(stage, self.register.sources)
         ]
-        killed = True
+        stopped = True
         try:
             while waiting or self._running:
                 waiting = self._submit(waiting)
                 self._collect()
-            killed = False
+            stopped = False
         finally:
-            self.engine.close(kill=killed)
-        publishing.publish(self.workspace, STAGES, self.results, self.register.sources)
-        write_json(
-            self.workspace.root / "build.json",
-            {
-                "recipe": self.recipe.name,
-                "settings": self.recipe.as_dict(),
-                "until": self.until,
-                "results": {f"{s}/{u}": r.key for (s, u), r in sorted(self.results.items())},
-            },
-        )
+            self.engine.close(kill=stopped)
+        results = self._planner.results
+        publishing.publish(self.workspace, STAGES, results, self.register.sources)
         seconds = time.perf_counter() - began
-        return Outcome(self.results, self.failures, seconds, self._unforeseen)
+        return Outcome(results, self.failures, seconds, self._unforeseen)
 
     def _submit(self, waiting: list[Any]) -> list[Any]:
         """Start what is ready, while there is room; returns what still waits."""
         left = []
         for stage, unit, sources in waiting:
-            ready, usable = self._inputs_ready(stage, sources)
-            if not ready or (usable and len(self._running) >= self.engine.slots):
+            usable = self._planner.usable(stage, sources)
+            if usable is None or (usable and len(self._running) >= self.engine.slots):
                 left.append((stage, unit, sources))
-            elif not usable:
-                self._lost |= {(stage.name, s.episode_id) for s in sources}
-            else:
+            elif usable:
                 self._start(stage, unit, usable)
+            else:
+                self._planner.lost |= {(stage.name, s.episode_id) for s in sources}
         return left
 
-    def _inputs_ready(
-        self, stage: Stage[Any], sources: Sequence[Source]
-    ) -> tuple[bool, list[Source]]:
-        """Whether everything a unit reads is finished or lost, and for which episodes it is there.
-
-        A show goes on without the episodes that failed.
-        """
-        usable = []
-        for source in sources:
-            needs = [(WRITERS[name], source) for name in stage.reads]
-            keys = [(w.name, s.episode_id if w.scope == "episode" else s.show) for w, s in needs]
-            if any((w.name, s.episode_id) in self._lost for w, s in needs):
-                continue
-            if any(key not in self.results for key in keys):
-                return False, []
-            usable.append(source)
-        return True, usable
-
     def _start(self, stage: Stage[Any], unit: str, sources: Sequence[Source]) -> None:
-        show = sources[0].show
-        plan = units.plan(
-            workspace=self.workspace,
-            stage=stage,
-            unit=unit,
-            sources=sources,
-            recipe=self.recipe,
-            versions=self.versions[stage.name],
-            results=self.results,
-            writers=WRITERS,
-            overrides=decisions.concerning(self._overrides, unit, stage.scope, stage.obeys),
-            known_persons=[p for p in self._persons if p.show == show],
-        )
+        plan = self._planner.plan(stage, unit, sources)
         found = self.workspace.find(stage.name, unit, plan.key)
         if found is not None:
-            self.results[stage.name, unit] = found
+            self._planner.results[stage.name, unit] = found
             self.observer.finished(stage.name, unit, None)
             return
         self.observer.started(stage.name, unit)
@@ -226,7 +185,7 @@ class Build:
         except StoreError as error:
             self._fail(plan, error)
             return
-        future = self.engine.submit(units.perform, plan, tag=f"{stage.name}\n{unit}")
+        future = self.engine.submit(perform, plan, tag=f"{stage.name}\n{unit}")
         self._running[future] = plan
 
     def _collect(self) -> None:
@@ -247,29 +206,29 @@ class Build:
             else:
                 self._fail(plan, error)
 
-    def _finish(self, plan: units.Plan, seconds: float) -> None:
+    def _finish(self, plan: Plan, seconds: float) -> None:
         result = self.workspace.find(plan.stage.name, plan.unit, plan.key)
         if result is None:
             raise IntegrityError(
                 f"{plan.stage.name} of {plan.unit} has just been written and cannot be read back.",
                 "Check the disk.",
             )
-        self.results[plan.stage.name, plan.unit] = result
+        self._planner.results[plan.stage.name, plan.unit] = result
         self.observer.finished(plan.stage.name, plan.unit, seconds)
 
-    def _fail(self, plan: units.Plan, error: BaseException) -> None:
+    def _fail(self, plan: Plan, error: BaseException) -> None:
         if not isinstance(error, CaerError):
             self._unforeseen = True
-            error = self._unforeseen_error(plan, error)
+            error = self._with_log(plan, error)
         failure = Failure(
             plan.unit, plan.stage.name, type(error).__name__, error.message, error.remedy
         )
         self.failures.append(failure)
-        self._lost |= {(s.name, e) for s in STAGES for e in plan.episodes}
+        self._planner.lost |= {(s.name, e) for s in STAGES for e in plan.episodes}
         self.workspace.record_failure(plan.stage.name, plan.unit, failure.__dict__)
         self.observer.failed(plan.stage.name, plan.unit, error)
 
-    def _unforeseen_error(self, plan: units.Plan, error: BaseException) -> CaerError:
+    def _with_log(self, plan: Plan, error: BaseException) -> CaerError:
         log = self.workspace.root / "logs" / f"{plan.stage.name}-{plan.unit}.log"
         log.parent.mkdir(exist_ok=True)
         log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
@@ -279,13 +238,58 @@ class Build:
         )
 
 
-def units_of(stage: Stage[Any], sources: Sequence[Source]) -> list[tuple[str, list[Source]]]:
-    """The units of a stage over these episodes: (unit, its episodes in order)."""
-    groups: dict[str, list[Source]] = {}
-    for source in sources:
-        unit = source.episode_id if stage.scope == "episode" else source.show
-        groups.setdefault(unit, []).append(source)
-    return sorted(groups.items())
+def last_recipe(workspace: Workspace) -> tuple[Recipe, str | None]:
+    """The recipe of the last build of a workspace, finished or not, and where it was to stop.
+
+    Raises:
+        StoreError: if nothing was built there yet.
+    """
+    path = workspace.root / RECIPE
+    if not path.is_file():
+        raise StoreError(f"Nothing was built in {workspace.root} yet.", "Run `caer build`.")
+    saved = read_json(path)
+    return recipes.validated(STAGES, saved["name"], saved["settings"]), saved["until"]
+
+
+def status(workspace: Workspace, sources: Sequence[Source]) -> dict[tuple[str, str], State]:
+    """How every unit of the last recipe stands, by (stage, unit).
+
+    done: its result is there and whole. stale: there is one, of other settings or inputs.
+    failed: the last try failed. missing: never done.
+    """
+    return _survey(workspace, sources)[0]
+
+
+def current_results(
+    workspace: Workspace, sources: Sequence[Source]
+) -> dict[tuple[str, str], Result]:
+    """The results that the last recipe uses, by (stage, unit); without those not done yet."""
+    return _survey(workspace, sources)[1]
+
+
+def _survey(
+    workspace: Workspace, sources: Sequence[Source]
+) -> tuple[dict[tuple[str, str], State], dict[tuple[str, str], Result]]:
+    recipe, until = last_recipe(workspace)
+    planner = Planner(workspace, recipe, check(recipe, until), WRITERS)
+    states: dict[tuple[str, str], State] = {}
+    for stage in stages_until(until):
+        for unit, own in units_of(stage, sources):
+            usable = planner.usable(stage, own)
+            if usable:
+                key = planner.plan(stage, unit, usable).key
+                found = workspace.find(stage.name, unit, key)
+                if found is not None:
+                    planner.results[stage.name, unit] = found
+                    states[stage.name, unit] = "done"
+                    continue
+            if workspace.failure(stage.name, unit):
+                states[stage.name, unit] = "failed"
+                planner.lost |= {(s.name, e.episode_id) for s in STAGES for e in own}
+            else:
+                stale = bool(workspace.keys(stage.name, unit))
+                states[stage.name, unit] = "stale" if stale else "missing"
+    return states, planner.results
 
 
 def work_folder(path: Path) -> Workspace:

@@ -83,10 +83,19 @@ def load(
         raw: dict[str, Any] = tomllib.loads(_read(name))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{name} is not TOML: {error}.") from error
-    by_name = {stage.name: stage for stage in stages}
     for text in assignments:
         section, key, value = _assignment(text)
         raw.setdefault(section, {})[key] = value
+    return validated(stages, Path(name).name.removesuffix(".toml"), raw)
+
+
+def validated(stages: Sequence[Stage[Any]], name: str, raw: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain values, {stage: {setting: value}}.
+
+    Raises:
+        RecipeError: naming every problem.
+    """
+    by_name = {stage.name: stage for stage in stages}
     problems = [
         f"[{section}]: no such stage; there are {', '.join(by_name)}"
         for section in sorted(raw.keys() - by_name.keys())
@@ -99,7 +108,7 @@ def load(
             problems += [_say(stage_name, stage.settings, e) for e in error.errors()]
     if problems:
         raise RecipeError(f"The recipe {name} cannot be right:\n  " + "\n  ".join(problems))
-    return Recipe(name=Path(name).name.removesuffix(".toml"), sections=sections)
+    return Recipe(name, sections)
 
 
 def _say(stage: str, settings: type[BaseModel], error: Any) -> str:

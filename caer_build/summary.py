@@ -54,7 +54,9 @@ def funnel_table(totals: dict[str, Any]) -> Table:
 
     rejected = totals["clips_rejected"]
     n_rows = totals["clips_kept"] + sum(rejected.values())
-    table = Table(title="From shots to clips", title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(
+        title="From shots to clips", title_justify="left", show_edge=False, pad_edge=False
+    )
     table.add_column("step")
     table.add_column("clips", justify="right")
     table.add_column("left", justify="right")

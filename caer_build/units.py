@@ -1,16 +1,18 @@
-"""One unit of work: one stage for one episode or one show, from plan to published result.
+"""One unit of work: one stage for one episode or one show, from plan to finished result.
 
-:func:`plan` runs in the parent and decides the key; :func:`perform` runs wherever the engine puts
-it, and needs nothing but the plan.
+The :class:`Planner` runs in the parent and decides the key; :func:`perform` runs wherever the
+engine puts it, and needs nothing but the plan.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from caer_build import overrides as decisions
+from caer_build import publishing
 from caer_build.recipes import Recipe
 from caer_build.records import Override, Person
 from caer_build.stage import Context, Input, Source, Stage
@@ -34,70 +36,101 @@ class Plan:
     workspace: Workspace
 
 
-def plan(
-    *,
-    workspace: Workspace,
-    stage: Stage[Any],
-    unit: str,
-    sources: Sequence[Source],
-    recipe: Recipe,
-    versions: tuple[str, ...],
-    results: Mapping[tuple[str, str], Result],
-    writers: Mapping[str, Stage[Any]],
-    overrides: Sequence[Override],
-    known_persons: Sequence[Person],
-) -> Plan:
-    """What must be done for a unit, and the key of its result.
+@dataclass
+class Planner:
+    """Knows what each unit needs, and under which key its result is found.
 
-    The key is made of what the stage *reads*: the digests of its input files, not the keys of
-    the stages that wrote them. Where a changed setting leaves an upstream table as it was, nothing
-    after it runs again.
-
-    Args:
-        sources: the episodes of the unit, in order.
-        versions: of the stage's models (:attr:`Stage.versions`).
-        results: the finished results of earlier stages, by (stage, unit).
+    Attributes:
+        versions: of each stage's models (:attr:`Stage.versions`).
         writers: which stage writes an artifact, by its name.
-        overrides: those the unit must obey.
+        results: the finished results so far, by (stage, unit).
+        lost: (stage, episode) pairs that will never be there in this run.
     """
-    inputs = []
-    for name in stage.reads:
-        writer = writers[name]
-        artifact = next(a for a in writer.writes if a.name == name)
+
+    workspace: Workspace
+    recipe: Recipe
+    versions: Mapping[str, tuple[str, ...]]
+    writers: Mapping[str, Stage[Any]]
+    results: dict[tuple[str, str], Result] = field(default_factory=dict)
+    lost: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._overrides = decisions.load(self.workspace)
+        self._persons = publishing.published_persons(self.workspace)
+
+    def usable(self, stage: Stage[Any], sources: Sequence[Source]) -> list[Source] | None:
+        """The episodes for which everything a unit reads is there; none while some still comes.
+
+        A show goes on without the episodes that failed.
+        """
+        found = []
         for source in sources:
-            owner = source.episode_id if writer.scope == "episode" else source.show
-            result = results[writer.name, owner]
-            file_name = artifact.file_name(source.episode_id)
-            inputs.append(Input(artifact, source.episode_id, result, file_name))
-    opened = sources[0] if stage.reads_source else None
-    settings = recipe[stage.name]
-    key = digest_of(
-        {
-            "stage": stage.name,
-            "version": stage.version,
-            "settings": settings.model_dump(mode="json"),
-            "versions": versions,
-            "source": opened and [opened.episode_id, opened.show, opened.sha256],
-            "inputs": [
-                [i.artifact.name, i.episode_id, i.result.files[i.file_name]["sha256"]]
-                for i in inputs
-            ],
-            "overrides": [[o.action, o.target, o.value] for o in overrides],
-        }
-    )[:32]
-    return Plan(
-        stage=stage,
-        unit=unit,
-        key=key,
-        episodes=tuple(s.episode_id for s in sources),
-        source=opened,
-        settings=settings,
-        versions=versions,
-        inputs=tuple(inputs),
-        overrides=tuple(overrides),
-        known_persons=tuple(known_persons),
-        workspace=workspace,
-    )
+            writers = [self.writers[name] for name in stage.reads]
+            if any((w.name, source.episode_id) in self.lost for w in writers):
+                continue
+            if any((w.name, owner_of(w, source)) not in self.results for w in writers):
+                return None
+            found.append(source)
+        return found
+
+    def plan(self, stage: Stage[Any], unit: str, sources: Sequence[Source]) -> Plan:
+        """What must be done for a unit whose inputs are there, and the key of its result.
+
+        The key is made of what the stage *reads*: the digests of its input files, not the keys of
+        the stages that wrote them. Where a changed setting leaves an upstream table as it was,
+        nothing after it runs again.
+        """
+        inputs = []
+        for name in stage.reads:
+            writer = self.writers[name]
+            artifact = next(a for a in writer.writes if a.name == name)
+            for source in sources:
+                result = self.results[writer.name, owner_of(writer, source)]
+                file_name = artifact.file_name(source.episode_id)
+                inputs.append(Input(artifact, source.episode_id, result, file_name))
+        opened = sources[0] if stage.reads_source else None
+        settings = self.recipe[stage.name]
+        overrides = decisions.concerning(self._overrides, unit, stage.scope, stage.obeys)
+        key = digest_of(
+            {
+                "stage": stage.name,
+                "version": stage.version,
+                "settings": settings.model_dump(mode="json"),
+                "versions": self.versions[stage.name],
+                "source": opened and [opened.episode_id, opened.show, opened.sha256],
+                "inputs": [
+                    [i.artifact.name, i.episode_id, i.result.files[i.file_name]["sha256"]]
+                    for i in inputs
+                ],
+                "overrides": [[o.action, o.target, o.value] for o in overrides],
+            }
+        )[:32]
+        return Plan(
+            stage=stage,
+            unit=unit,
+            key=key,
+            episodes=tuple(s.episode_id for s in sources),
+            source=opened,
+            settings=settings,
+            versions=self.versions[stage.name],
+            inputs=tuple(inputs),
+            overrides=tuple(overrides),
+            known_persons=tuple(p for p in self._persons if p.show == sources[0].show),
+            workspace=self.workspace,
+        )
+
+
+def owner_of(stage: Stage[Any], source: Source) -> str:
+    """The unit of a stage that an episode belongs to."""
+    return source.episode_id if stage.scope == "episode" else source.show
+
+
+def units_of(stage: Stage[Any], sources: Sequence[Source]) -> list[tuple[str, list[Source]]]:
+    """The units of a stage over these episodes: (unit, its episodes in order)."""
+    groups: dict[str, list[Source]] = {}
+    for source in sources:
+        groups.setdefault(owner_of(stage, source), []).append(source)
+    return sorted(groups.items())
 
 
 def perform(work: Plan, tell: Any) -> float:

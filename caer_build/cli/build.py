@@ -31,7 +31,9 @@ def build(
         list[str] | None,
         typer.Option("--set", help="stage.key=value, wins over the recipe; may be repeated."),
     ] = None,
-    show: Annotated[str | None, typer.Option(help="The show, if the file names do not say.")] = None,
+    show: Annotated[
+        str | None, typer.Option(help="The show, if the file names do not say.")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Units worked on at once [default: cores / 2].")

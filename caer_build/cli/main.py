@@ -37,7 +37,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(  # noqa: ARG001  typer calls _show_version with it
+    version: bool = typer.Option(
         False, "--version", help="Print the version and exit.", callback=_show_version
     ),
 ) -> None:

@@ -1,0 +1,56 @@
+"""``caer clip``: keep or reject a clip by hand. Takes effect at the next build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Work = Annotated[Path, typer.Argument(help="The workspace.")]
+ClipId = Annotated[str, typer.Argument(metavar="CLIP", help="A clip_id.")]
+Why = Annotated[str | None, typer.Option("--because", help="The reason, kept with the decision.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    group = typer.Typer(help="Keep or reject a clip by hand.", no_args_is_help=True)
+    group.command("keep")(keep)
+    group.command("reject")(reject)
+    app.add_typer(group, name="clip")
+
+
+def _decide(work: Path, action: str, clip: str, why: str | None) -> None:
+    from caer_build import overrides
+    from caer_build.cli.progress import say
+    from caer_build.errors import CaerError
+    from caer_build.records import Clip
+    from caer_build.store import Workspace
+    from caer_build.tables import read_published
+
+    workspace = Workspace.open(work.absolute())
+    found = next((c for c in read_published(workspace, Clip) if c.clip_id == clip), None)
+    if found is None:
+        raise CaerError(
+            f"No clip {clip} in {work}.", "See the column clip_id of tables/clips.parquet."
+        )
+    if action == "keep" and found.track_id is None:
+        raise CaerError(f"{clip} has no face: nobody in it could be labelled.", "Keep another one.")
+    with workspace.locked(say):
+        overrides.add(workspace, action, clip, None, why)
+    typer.echo("Noted. Run `caer build` again to apply it.")
+
+
+def keep(work: Work, clip: ClipId, because: Why = None) -> None:
+    """Keep a clip whatever its scores say.
+
+    Example: [bold]caer clip keep work CLIP[/bold]
+    """
+    _decide(work, "keep", clip, because)
+
+
+def reject(work: Work, clip: ClipId, because: Why = None) -> None:
+    """Reject a clip whatever its scores say.
+
+    Example: [bold]caer clip reject work CLIP --because "a mask"[/bold]
+    """
+    _decide(work, "reject", clip, because)

@@ -1,0 +1,77 @@
+"""``caer person``: name, merge and delete persons. Takes effect at the next build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Work = Annotated[Path, typer.Argument(help="The workspace.")]
+PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="A person_id.")]
+Why = Annotated[str | None, typer.Option("--because", help="The reason, kept with the decision.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    group = typer.Typer(help="Name, merge or delete a person; list them.", no_args_is_help=True)
+    group.command("list")(list_persons)
+    group.command("name")(name)
+    group.command("merge")(merge)
+    group.command("delete")(delete)
+    app.add_typer(group, name="person")
+
+
+def list_persons(work: Work) -> None:
+    """The persons of a workspace, with their tracks and clips.
+
+    Example: [bold]caer person list work[/bold]
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from caer_build.people import roll
+    from caer_build.store import Workspace
+
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("person_id", "name", "tracks", "clips", "note"):
+        table.add_column(column, justify="right" if column in ("tracks", "clips") else "left")
+    for entry in roll(Workspace.open(work.absolute())):
+        table.add_row(
+            entry.person_id, entry.name or "", str(entry.n_tracks), str(entry.n_clips), entry.note
+        )
+    Console().print(table)
+
+
+def _decide(work: Path, action: str, person: str, value: str | None, why: str | None) -> None:
+    from caer_build.cli.progress import say
+    from caer_build.people import decide
+    from caer_build.store import Workspace
+
+    workspace = Workspace.open(work.absolute())
+    with workspace.locked(say):
+        decide(workspace, action, person, value, why)
+    typer.echo("Noted. Run `caer build` again to apply it.")
+
+
+def name(work: Work, person: PersonId, called: str, because: Why = None) -> None:
+    """Say what a person is called.
+
+    Example: [bold]caer person name work PERSON "Ross"[/bold]
+    """
+    _decide(work, "name", person, called, because)
+
+
+def merge(work: Work, person: PersonId, into: str, because: Why = None) -> None:
+    """Say that a person is another one.
+
+    Example: [bold]caer person merge work PERSON OTHER[/bold]
+    """
+    _decide(work, "merge", person, into, because)
+
+
+def delete(work: Work, person: PersonId, because: Why = None) -> None:
+    """Remove a person and all their clips, boxes and face data, now and in later builds.
+
+    Example: [bold]caer person delete work PERSON --because "withdrew consent"[/bold]
+    """
+    _decide(work, "delete", person, None, because)
