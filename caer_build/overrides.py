@@ -6,7 +6,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from caer_build.records import Override, from_table, to_table
+from caer_build.arrow import from_table, to_table
+from caer_build.records import Override
 from caer_build.store import Workspace, write_atomically
 
 

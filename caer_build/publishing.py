@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from caer_build.records import Person, from_table, schema
+from caer_build.arrow import from_table, schema
+from caer_build.records import Person
 from caer_build.stage import Artifact, Source, Stage
 from caer_build.store import Result, Workspace, disk_errors, flush, read_json
 

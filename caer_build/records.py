@@ -1,6 +1,7 @@
 """The data model: one row type = one table = one frozen dataclass = one Parquet file.
 
-The Arrow schema of a table is derived from the dataclass, so the two cannot drift apart.
+The Arrow schema of a table is derived from the dataclass (:mod:`caer_build.arrow`), so the two
+cannot drift apart.
 ``None`` in a column means "not applicable", never "failed". Ids are readable and deterministic::
 
     lobby.s01e02                      an episode
@@ -13,17 +14,10 @@ A dataclass refuses to exist when it is wrong, and says what it expected and wha
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Literal, get_args
 
 from caer_build.errors import SchemaError
-
-if typing.TYPE_CHECKING:
-    import pyarrow as pa
 
 EMOTIONS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
 TransitionIn = Literal["start", "cut", "dissolve", "fade"]
@@ -418,59 +412,3 @@ class Override:
 
     def __post_init__(self) -> None:
         _require_choice(self, "action", Literal["name", "merge", "delete", "keep", "reject"])
-
-
-Record = Any
-"""An instance of one of the dataclasses above."""
-R = TypeVar("R")
-
-
-def schema(record_type: type) -> pa.Schema:
-    """The Arrow schema of a record type: one field a column, nullable where None is allowed."""
-    import pyarrow as pa
-
-    plain: dict[object, pa.DataType] = {
-        str: pa.string(),
-        int: pa.int64(),
-        float: pa.float64(),
-        bool: pa.bool_(),
-    }
-    hints = typing.get_type_hints(record_type)
-    fields = []
-    for field in dataclasses.fields(record_type):
-        hint, nullable = hints[field.name], False
-        if get_origin(hint) in (types.UnionType, typing.Union):
-            inner = [a for a in get_args(hint) if a is not type(None)]
-            hint, nullable = (inner[0] if len(inner) == 1 else Literal["text"]), True
-        if get_origin(hint) is Literal:
-            hint = str
-        # Lists are landmarks and embeddings: half the bytes, and all their precision, in float32.
-        arrow = pa.list_(pa.float32()) if get_origin(hint) is list else plain[hint]
-        fields.append(pa.field(field.name, arrow, nullable=nullable))
-    return pa.schema(fields)
-
-
-def to_table(record_type: type, rows: Iterable[Record]) -> pa.Table:
-    """The rows as an Arrow table of the type's schema, in the order given."""
-    import pyarrow as pa
-
-    names = [f.name for f in dataclasses.fields(record_type)]
-    rows = list(rows)
-    columns = {name: [getattr(row, name) for row in rows] for name in names}
-    return pa.table(columns, schema=schema(record_type))
-
-
-def from_table(record_type: type[R], table: pa.Table) -> list[R]:
-    """The rows of an Arrow table as records.
-
-    Raises:
-        SchemaError: if the columns are not those of the type.
-    """
-    expected = schema(record_type)
-    if table.schema.names != expected.names:
-        raise SchemaError(
-            f"A table of {record_type.__name__} has the columns {expected.names}, "
-            f"found {table.schema.names}."
-        )
-    columns: Sequence[list[Any]] = [table.column(i).to_pylist() for i in range(len(expected))]
-    return [record_type(*values) for values in zip(*columns, strict=True)]

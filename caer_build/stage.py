@@ -15,8 +15,9 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from caer_build.arrow import Record, from_table, to_table
 from caer_build.errors import SchemaError
-from caer_build.records import Override, Person, Record, from_table, to_table
+from caer_build.records import Override, Person
 from caer_build.store import Draft, Result, Workspace
 
 Scope = Literal["episode", "show"]

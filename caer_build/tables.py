@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from caer_build.arrow import from_table
 from caer_build.errors import StoreError
-from caer_build.records import from_table
 from caer_build.store import Workspace
 
 R = TypeVar("R")

@@ -30,9 +30,7 @@ def _decide(work: Path, action: str, clip: str, why: str | None) -> None:
     workspace = Workspace.open(work.absolute())
     found = next((c for c in read_published(workspace, Clip) if c.clip_id == clip), None)
     if found is None:
-        raise CaerError(
-            f"No clip {clip} in {work}.", "See the column clip_id of tables/clips.parquet."
-        )
+        raise CaerError(f"No clip {clip} in {work}.", "See clip_id in tables/clips.parquet.")
     if action == "keep" and found.track_id is None:
         raise CaerError(f"{clip} has no face: nobody in it could be labelled.", "Keep another one.")
     with workspace.locked(say):

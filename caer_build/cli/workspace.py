@@ -69,7 +69,7 @@ def status(work: Work, as_json: AsJson = False) -> None:
 def explain(
     work: Work,
     id_: Annotated[
-        str, typer.Argument(metavar="ID", help="An episode, shot, track, clip, person.")
+        str, typer.Argument(metavar="ID", help="Of an episode, shot, track, clip, person.")
     ],
 ) -> None:
     """Everything that led to this episode, shot, track, clip or person, in words.

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from caer_build import boxes as box_arithmetic
 from caer_build import tracking
+from caer_build.arrays import load_timeline as box_arithmetic
 from caer_build.errors import SchemaError
 from caer_build.frames import Span, Timeline
 from caer_build.records import FaceDetection, FaceTrack, Shot, TrackBox, TrackDetection
@@ -167,7 +168,15 @@ def _tracks_of(inside: _InShot) -> list[_Track]:
     length_s = inside.timeline.duration_of(Span(shot.start_frame, shot.end_frame))
     samples = max(1, int(length_s / settings.interval_s + _TIME_SLACK_S))
     enough = min(settings.min_detections, samples)
-    kept = [_filled(rows, inside) for rows in joined if len(rows) >= enough and strong[rows].any()]
+    # Seen in the transition only, it is a face of the shot before.
+    own = inside.frames >= shot.transition_end_frame
+    if shot.transition_end_frame == shot.end_frame:
+        own[:] = True
+    kept = [
+        _filled(rows, inside)
+        for rows in joined
+        if len(rows) >= enough and strong[rows].any() and own[rows].any()
+    ]
     # The best supported first: of two tracks on one face the other goes.
     kept.sort(key=lambda t: (-float(inside.scores[t.found].sum()), t.start_frame, *t.boxes[0]))
     single: list[_Track] = []
@@ -247,3 +256,30 @@ def _box_records(track_id: str, track: _Track, inside: _InShot) -> list[TrackBox
         TrackBox(track_id, frame, x1, y1, x2, y2, frame not in detected)
         for frame, (x1, y1, x2, y2) in enumerate(track.boxes.tolist(), start=track.start_frame)
     ]
+
+
+def run(context: Context[TrackSettings]) -> None:
+    tracks, boxes, members = build_tracks(
+        context.read("shots"),
+        context.read("detections"),
+        load_timeline(context.file("timeline.npz")),
+        context.settings,
+    )
+    context.write("tracks", tracks)
+    context.write("track_boxes", boxes)
+    context.write("track_detections", members)
+
+
+STAGE: Stage[Any] = Stage(
+    name="tracks",
+    version=1,
+    settings=TrackSettings,
+    scope="episode",
+    reads=("shots", "detections", "timeline.npz"),
+    writes=(
+        Artifact("tracks", FaceTrack, published=True),
+        Artifact("track_boxes", TrackBox, published=True),
+        Artifact("track_detections", TrackDetection),
+    ),
+    run=run,
+)

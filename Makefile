@@ -1,0 +1,50 @@
+# make demo: set up, then the main job on real footage.   make test: set up, then the tests.
+# Needs Python 3.11 or 3.12 with venv, git and make. Nothing else.
+
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+	&& command -v $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/installed-$(shell cat setup.cfg constraints.txt | cksum | cut -d' ' -f1)
+
+.PHONY: demo test test-all lint bench setup clean
+.DEFAULT_GOAL := help
+.PHONY: help
+help:
+	@echo "make demo      set up, build the sample episode, say what to open next"
+	@echo "make test      set up, run the fast tests"
+	@echo "make test-all  ... and the slow ones"
+	@echo "make lint      ruff and mypy"
+	@echo "make bench     every benchmark; rewrites the tables"
+
+setup: $(STAMP)
+
+$(STAMP): setup.cfg constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with the venv module is needed (Debian: apt-get install python3-venv), none was found. Or: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version) (a few minutes the first time) ..."
+	$(PYTHON) -m venv .venv
+	@# torch first: its own pin, so that the next line has nothing to choose
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[shots,train,demo,bench,test]'
+	@rm -f .venv/installed-* && touch $@
+
+demo: setup
+	$(BIN)/caer demo -o demo
+
+test: setup
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+test-all: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m benchmarks all
+
+clean:
+	rm -rf .venv build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,69 @@
+"""Records to Arrow tables and back; the schema comes from the dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from caer_build.errors import SchemaError
+
+if typing.TYPE_CHECKING:
+    import pyarrow as pa
+
+Record = Any
+"""An instance of one of the dataclasses above."""
+R = TypeVar("R")
+
+
+def schema(record_type: type) -> pa.Schema:
+    """The Arrow schema of a record type: one field a column, nullable where None is allowed."""
+    import pyarrow as pa
+
+    plain: dict[object, pa.DataType] = {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+    }
+    hints = typing.get_type_hints(record_type)
+    fields = []
+    for field in dataclasses.fields(record_type):
+        hint, nullable = hints[field.name], False
+        if get_origin(hint) in (types.UnionType, typing.Union):
+            inner = [a for a in get_args(hint) if a is not type(None)]
+            hint, nullable = (inner[0] if len(inner) == 1 else Literal["text"]), True
+        if get_origin(hint) is Literal:
+            hint = str
+        # Lists are landmarks and embeddings: half the bytes, and all their precision, in float32.
+        arrow = pa.list_(pa.float32()) if get_origin(hint) is list else plain[hint]
+        fields.append(pa.field(field.name, arrow, nullable=nullable))
+    return pa.schema(fields)
+
+
+def to_table(record_type: type, rows: Iterable[Record]) -> pa.Table:
+    """The rows as an Arrow table of the type's schema, in the order given."""
+    import pyarrow as pa
+
+    names = [f.name for f in dataclasses.fields(record_type)]
+    rows = list(rows)
+    columns = {name: [getattr(row, name) for row in rows] for name in names}
+    return pa.table(columns, schema=schema(record_type))
+
+
+def from_table(record_type: type[R], table: pa.Table) -> list[R]:
+    """The rows of an Arrow table as records.
+
+    Raises:
+        SchemaError: if the columns are not those of the type.
+    """
+    expected = schema(record_type)
+    if table.schema.names != expected.names:
+        raise SchemaError(
+            f"A table of {record_type.__name__} has the columns {expected.names}, "
+            f"found {table.schema.names}."
+        )
+    columns: Sequence[list[Any]] = [table.column(i).to_pylist() for i in range(len(expected))]
+    return [record_type(*values) for values in zip(*columns, strict=True)]
