@@ -18,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from caer_build import boxes as box_arithmetic
 from caer_build import tracking
-from caer_build.arrays import load_timeline as box_arithmetic
+from caer_build.arrays import load_timeline
 from caer_build.errors import SchemaError
 from caer_build.frames import Span, Timeline
 from caer_build.records import FaceDetection, FaceTrack, Shot, TrackBox, TrackDetection
+from caer_build.stage import Artifact, Context, Stage
 
 Array = npt.NDArray[np.float64]
 _TIME_SLACK_S = 1e-6
