@@ -74,6 +74,7 @@ class ScreeningSettings(BaseModel):
 
 
 Detections = Sequence[FaceDetection]
+_SLACK_S = 1e-6  # times are sums of floats: two frames five apart may differ from 0.2 s by a hair
 
 
 def group_scores(
@@ -119,7 +120,7 @@ def target_scores(
     seen_at = np.array([timeline.start_of(d.frame) for d in own])
     distance = np.min(np.abs(times[:, None] - seen_at[None, :]), axis=1)
     return {
-        "seen_share": float(np.mean(distance <= interval_s)),
+        "seen_share": float(np.mean(distance <= interval_s + _SLACK_S)),
         "face_height_px": height,
         "face_height_share": height / frame_height,
         "sharpness": float(np.median([d.sharpness for d in judged])),
