@@ -1,4 +1,4 @@
-"""``python -m benchmarks NAME… [--json]``: measure, write ``results/NAME.json``, update the README."""
+"""``python -m benchmarks NAME… [--json]``: measure, write ``results/NAME.json``, redo the tables."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import argparse
 import importlib
 import sys
 
-from benchmarks import results
+from benchmarks import reporting
 
 NAMES = ("shots", "tracks", "identities", "build")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="+", choices=[*NAMES, "all", "readme"], metavar="NAME",
-                        help=f"one of {', '.join(NAMES)}, all, or readme (only the tables)")  # fmt: skip
+    choices = [*NAMES, "all", "readme"]
+    choice = f"one of {', '.join(NAMES)}, all, or readme (only the tables)"
+    parser.add_argument("names", nargs="+", choices=choices, metavar="NAME", help=choice)
     parser.add_argument("--json", action="store_true", help="print the result file too")
     given = parser.parse_args()
     names = NAMES if "all" in given.names else [n for n in given.names if n != "readme"]
     for name in names:
         module = importlib.import_module(f"benchmarks.{name}")
-        path = results.write(name, module.PROTOCOL, module.run())
+        path = reporting.write(name, module.PROTOCOL, module.run())
         print(path.read_text() if given.json else path, file=sys.stdout)
-    results.update_readme()
+    reporting.update_readme()
     return 0
 
 
