@@ -128,6 +128,8 @@ class Episode:
     audio_track: int | None
     truncated: bool
     """the file broke off or some frames could not be decoded; what could be is used"""
+    timestamps_repaired: bool
+    """some presentation times were missing or ran backwards, and were put right"""
 
     def __post_init__(self) -> None:
         _require(self.frame_count > 0, self, "frame_count > 0", self.frame_count)

@@ -250,6 +250,7 @@ def run(context: Context[ScanSettings]) -> None:
                 audio_channels=probe.audio_channels,
                 audio_track=probe.audio_track,
                 truncated=report.truncated,
+                timestamps_repaired=report.repaired,
             )
         ],
     )

@@ -1,0 +1,226 @@
+"""Cutting: kept clips become files, each with the boxes of every face in every frame.
+
+Each clip is a result of its own, keyed by source, span and codec, never by a person: an added
+episode, a merged person or a changed threshold encodes nothing again, and a build that was
+stopped goes on with the clip it was at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from caer_build.arrays import load_ticks, load_timeline
+from caer_build.frames import Span, Timeline
+from caer_build.media.clipfile import ClipCodec
+from caer_build.publishing import PIECES
+from caer_build.records import Clip, ClipBox, Episode, FaceTrack, SourceProbe, TrackBox
+from caer_build.stage import Artifact, Context, Stage
+from caer_build.store import Workspace, digest_of
+
+if TYPE_CHECKING:
+    from caer_build.media.cut import CutRequest
+    from caer_build.media.probe import Headers
+
+
+_BATCH = 8
+
+
+class CuttingSettings(ClipCodec):
+    """How clips are encoded, and how many at once."""
+
+    jobs: int = Field(2, ge=1, le=64, description="clips encoded at once; changes no byte")
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A clip's file: its key, and where it lies in the store."""
+
+    clip_id: str
+    key: str
+    sha256: str
+
+
+def piece_key(source_sha256: str, clip: Clip, audio_track: int | None, codec: Any) -> str:
+    """What makes a clip's bytes: the source, the span and the codec with its versions."""
+    span = [clip.start_frame, clip.end_frame]
+    return digest_of([source_sha256, span, audio_track, codec])[:32]
+
+
+def faces_in(
+    clip: Clip, tracks: Sequence[FaceTrack], boxes: dict[str, dict[int, TrackBox]]
+) -> list[ClipBox]:
+    """The boxes of all tracks in a clip's frames, by frame and track, its target's marked."""
+    here = [t for t in tracks if t.shot_id == clip.shot_id]
+    rows = []
+    for frame in range(clip.start_frame, clip.end_frame):
+        for track in here:
+            b = boxes[track.track_id].get(frame)
+            if b is not None:
+                target = track.track_id == clip.track_id
+                rows.append(
+                    ClipBox(clip.clip_id, frame - clip.start_frame, track.track_id, target,
+                            b.x1, b.y1, b.x2, b.y2, b.interpolated)
+                )  # fmt: skip
+    return rows
+
+
+class _Cutter:
+    """Cuts what is not there yet."""
+
+    def __init__(self, context: Context[CuttingSettings]) -> None:
+        from caer_build.media.probe import read_headers
+
+        self._workspace: Workspace = context.workspace
+        self._unit = f"{context.unit}/pieces"
+        self._settings = context.settings
+        self._source = context.source
+        self._probe: SourceProbe = context.read("probes")[0]
+        self._episode: Episode = context.read("episodes")[0]
+        self._timeline: Timeline = load_timeline(context.file("timeline.npz"))
+        self._ticks: npt.NDArray[np.int64] = load_ticks(context.file("timeline.npz"))
+        self._codec = [
+            context.settings.model_dump(mode="json", exclude={"jobs", "seconds_per_frame"}),
+            list(versions(context.settings)),
+        ]
+        self._headers: Headers = read_headers(self._source.path, self._probe.audio_language)
+
+    def cut(self, clips: Sequence[Clip], tell: Any) -> Iterator[_Piece]:
+        """The pieces of all clips; those found from earlier runs come first."""
+        keys = {
+            c.clip_id: piece_key(self._source.sha256, c, self._probe.audio_track, self._codec)
+            for c in clips
+        }
+        missing: dict[str, Clip] = {}
+        n_done = 0
+        for clip in clips:
+            key = keys[clip.clip_id]
+            found = self._workspace.find("cutting", self._unit, key)
+            if found is None:
+                missing[key] = clip
+            else:
+                n_done += 1
+                yield _Piece(clip.clip_id, key, found.files[self._name]["sha256"])
+        tell(n_done, len(clips))
+        # Neighbours share a batch, which reads the source once from the first to the last.
+        todo = list(missing.items())
+        batches = [todo[i : i + _BATCH] for i in range(0, len(todo), _BATCH)]
+        with ThreadPoolExecutor(self._settings.jobs) as jobs:
+            for pieces in jobs.map(self._cut_batch, batches):
+                for key, sha256 in pieces:
+                    n_done += 1
+                    tell(n_done, len(clips))
+                    # Two targets in one span are two clips of the same bytes.
+                    for clip_id in (i for i, k in keys.items() if k == key):
+                        yield _Piece(clip_id, key, sha256)
+
+    @property
+    def _name(self) -> str:
+        return f"clip{self._settings.suffix}"
+
+    def _cut_batch(self, batch: Sequence[tuple[str, Clip]]) -> list[tuple[str, str]]:
+        from caer_build.media.cut import cut_clips
+
+        made = []
+        drafts = self._workspace.unit_folder("cutting", self._unit)
+        requests = {}
+        for key, clip in batch:
+            scratch = drafts / f".draft-{key}-cut"
+            scratch.mkdir(parents=True, exist_ok=True)
+            requests[scratch / self._name] = key, self._request(clip, scratch / self._name)
+        for result in cut_clips(
+            self._source.path,
+            self._headers,
+            [request for _, request in requests.values()],
+            ClipCodec.model_validate(self._settings.model_dump(exclude={"jobs"})),
+            timestamps_repaired=self._episode.timestamps_repaired,
+        ):
+            key = requests[result.out][0]
+            with self._workspace.draft("cutting", self._unit, key) as draft:
+                result.out.replace(draft.folder / self._name)
+                draft.facts.update(n_frames=result.n_frames)
+                draft.commit({"stage": "cutting", "unit": self._unit})
+            result.out.parent.rmdir()
+            made.append((key, result.sha256))
+        return made
+
+    def _request(self, clip: Clip, out: Path) -> CutRequest:
+        from caer_build.media.cut import CutRequest
+        from caer_build.media.spans import TimedSpan
+
+        start, end = clip.start_frame, clip.end_frame
+        stop_s = self._timeline.start_of(end)
+        if end < len(self._ticks):
+            stop_pts = int(self._ticks[end])
+        else:
+            shown_s = stop_s - self._timeline.start_of(end - 1)
+            stop_pts = int(self._ticks[end - 1]) + round(shown_s / self._headers.time_base)
+        span = TimedSpan(
+            span=Span(start, end),
+            start_pts=int(self._ticks[start]),
+            stop_pts=stop_pts,
+            start_s=self._timeline.start_of(start),
+            stop_s=stop_s,
+        )
+        return CutRequest(span, out)
+
+
+def run(context: Context[CuttingSettings]) -> None:
+    screened: list[Clip] = context.read("screened")
+    tracks: list[FaceTrack] = context.read("tracks")
+    boxes: dict[str, dict[int, TrackBox]] = defaultdict(dict)
+    for box in context.read("track_boxes"):
+        boxes[box.track_id][box.frame] = box
+    kept = [clip for clip in screened if clip.reject_reason is None]
+    pieces: dict[str, _Piece] = {}
+    if kept:
+        pieces = {p.clip_id: p for p in _Cutter(context).cut(kept, context.progress)}
+    name = f"clip{context.settings.suffix}"
+    rows = [
+        replace(
+            clip,
+            file=f"clips/{clip.clip_id}{context.settings.suffix}",
+            file_sha256=pieces[clip.clip_id].sha256,
+        )
+        if clip.clip_id in pieces
+        else clip
+        for clip in screened
+    ]
+    context.write("clips", rows)
+    context.write("clip_boxes", [row for clip in kept for row in faces_in(clip, tracks, boxes)])
+    index = {p.clip_id: {"key": p.key, "file": name} for p in pieces.values()}
+    context.output(PIECES).write_text(json.dumps(index, indent=1, sort_keys=True))
+
+
+def versions(_settings: CuttingSettings) -> tuple[str, ...]:
+    from importlib.metadata import version
+
+    from caer_build.media import ffmpeg
+
+    return (f"av {version('av')}", f"ffmpeg {ffmpeg.version()}")
+
+
+STAGE: Stage[Any] = Stage(
+    name="cutting",
+    version=1,
+    settings=CuttingSettings,
+    scope="episode",
+    reads=("probes", "episodes", "timeline.npz", "tracks", "track_boxes", "screened"),
+    writes=(
+        Artifact("clips", Clip, published=True),
+        Artifact("clip_boxes", ClipBox, published=True),
+        Artifact(PIECES),
+    ),
+    run=run,
+    versions=versions,
+    reads_source=True,
+)
