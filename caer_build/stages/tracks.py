@@ -199,9 +199,8 @@ def _filled(rows: npt.NDArray[np.int64], inside: _InShot) -> _Track:
         return gap_s <= settings.reach_s + _TIME_SLACK_S
 
     # A face seen right after a transition was there at its end, if not before.
-    for edge in (shot.transition_end_frame, shot.start_frame):
-        if edge < start and near(edge, start):
-            start = edge
+    edges = [edge for edge in (shot.start_frame, shot.transition_end_frame) if edge < start]
+    start = min([start, *(edge for edge in edges if near(edge, start))])
     if near(end - 1, shot.end_frame - 1):
         end = shot.end_frame
     known = tracking.smooth(times_s, inside.boxes[rows], settings.smoothing_s, settings.most_shift)
