@@ -20,12 +20,13 @@ from benchmarks.data import cache_folder, test_data
 from benchmarks.reporting import Row
 
 PROTOCOL = """
-`caer build` as a whole process with its default number of workers, from nothing to tables and clips;
-every figure is the median of the runs (3 on the lobby episodes, as many as CAER_BENCH_LONG_RUNS says on
-long-720p, default 1). realtime_factor is the footage's length over the wall time; cpu_s is the time of all its
-processes; peak_rss_mb is the largest sum of their proportional set sizes, sampled every 0.2 s; seconds.STAGE
-is the wall time inside that stage, summed over episodes; decoded_ratio is frames decoded before cutting over
-frames of the source. PyAV decodes the same files and does nothing else. long-720p: 42 minutes, 1280x720, 25 fps,
+`caer build` as a whole process with its default number of workers, from nothing to tables and
+clips; every figure is the median of the runs (3 on the lobby episodes, as many as
+CAER_BENCH_LONG_RUNS says on long-720p, default 1). realtime_factor is the footage's length over
+the wall time; cpu_s is the time of all its processes; peak_rss_mb is the largest sum of their
+proportional set sizes, sampled every 0.2 s; seconds.STAGE is the wall time inside that stage,
+summed over episodes; decoded_ratio is frames decoded before cutting over frames of the source.
+PyAV decodes the same files and does nothing else. long-720p: 42 minutes, 1280x720, 25 fps,
 H.264/AAC, edited from the footage at hand, with the repeat screen off.
 """
 RECIPES = {"ours": "caer", "ours-quick": "quick"}
