@@ -180,7 +180,7 @@ def pictures(
     """libav's frames from where the container stands to its end; failures go into the report."""
     import av
 
-    for packet in _packets(container, stream, report):
+    for packet in packets(container, stream, report):
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -193,9 +193,10 @@ def pictures(
             yield frame
 
 
-def _packets(
+def packets(
     container: InputContainer, stream: VideoStream, report: DecodeReport
 ) -> Iterator[Packet[VideoStream]]:
+    """The stream's packets from where the container stands, then the one that flushes."""
     import av
 
     failed = 0
@@ -204,12 +205,19 @@ def _packets(
             for packet in container.demux(stream):
                 failed = 0
                 report.truncated |= packet.is_corrupt
-                yield packet
+                # An empty packet (AVI: "show the last frame again") would end the decoding.
+                if packet.size or is_flush(packet):
+                    yield packet
             return
         except av.error.FFmpegError:
             report.n_errors += 1
             report.truncated = True
             failed += 1
+
+
+def is_flush(packet: Packet[VideoStream]) -> bool:
+    """Whether this is the packet that follows the last one of the file."""
+    return packet.size == 0 and packet.dts is None and packet.pts is None
 
 
 def _breaks_off(stream: VideoStream, headers: Headers, path: Path, report: DecodeReport) -> bool:

@@ -1,0 +1,231 @@
+"""The sound of chosen spans of time, to the sample.
+
+Sound is placed by its timestamps: what a file lacks (the track begins late, ends early, has a
+hole) is silence, what it has too much of is left out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from caer_build.errors import DecodeError
+from caer_build.media.clock import Clock
+from caer_build.media.probe import AudioTrack
+from caer_build.media.source import name_of, open_source
+
+if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.packet import Packet
+
+Samples = npt.NDArray[np.float32]
+
+_RATES = (44_100, 48_000)
+"""samples per second that every player takes; others become 48 kHz"""
+_PREROLL_S = 0.5
+"""Decoding begins this much earlier: a lossy codec's first frames lack their predecessors."""
+_JITTER_S = 0.012
+"""Timestamps may stray this much (containers count in ms) before it counts as a hole."""
+_PACKET_STEP = Fraction(1, 1024)
+_SELF_CONTAINED = ("aac", "aac_latm", "ac3", "eac3", "mp3", "mp3float", "opus", "vorbis", "flac")
+"""Decoders that need no more than the extradata, so that a fresh one can be made for each span:
+some keep the state of their noise generator when they are flushed."""
+
+
+def clip_rate(rate: int) -> int:
+    """The sample rate of clips cut from a track of ``rate`` samples per second."""
+    return rate if rate in _RATES else 48_000
+
+
+class SoundReader:
+    """Reads spans that are asked for in order and do not overlap, in one pass over the file.
+
+    What comes out for a span depends on the file and the span alone.
+
+    Attributes:
+        rate: samples per second given out.
+        channels: 1 or 2; more are mixed down to stereo.
+    """
+
+    def __init__(self, path: Path, track: AudioTrack) -> None:
+        self._path, self._track = path, track
+        self.rate = clip_rate(track.rate)
+        self.channels = min(track.channels, 2)
+        self._stack = ExitStack()
+        self._window: deque[tuple[float, float, Packet[AudioStream]]] = deque()
+        """(repaired time, repair, packet) of the packets a coming span may need, seconds"""
+
+    def __enter__(self) -> SoundReader:
+        from av.audio.stream import AudioStream
+        from av.stream import Discard
+
+        container = self._stack.enter_context(open_source(self._path))
+        stream = container.streams[self._track.index]
+        if not isinstance(stream, AudioStream):
+            raise DecodeError(
+                f"{name_of(self._path)}: stream {self._track.index} is {stream.type}, "
+                "expected the audio track that the headers named.",
+                "The file changed since it was scanned; run again.",
+            )
+        for other in container.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all
+        stream.codec_context.thread_count = 1
+        self._stream = stream
+        self._packets = self._read(container.demux(stream))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def read(self, start_s: float, stop_s: float) -> Samples:
+        """The sound of [start_s, stop_s) of the container's clock, (n, channels) in [-1, 1]."""
+        n_samples = round((stop_s - start_s) * self.rate)
+        placed = _Placed(start_s, stop_s)
+        decoder = self._fresh_decoder()
+        for shift_s, packet in self._span(start_s - _PREROLL_S, stop_s):
+            for frame in _decoded(decoder, packet):
+                placed.add(frame, shift_s)
+        for frame in _decoded(decoder, None):
+            placed.add(frame, 0.0)
+        while self._window and self._window[0][0] < stop_s - _PREROLL_S:
+            self._window.popleft()
+        return self._converted(placed, n_samples)
+
+    def length_s(self) -> float:
+        """How long the whole track sounds, seconds; use a fresh reader for it."""
+        n_samples = 0
+        for _, _, packet in self._packets:
+            n_samples += sum(
+                frame.samples for frame in _decoded(self._stream.codec_context, packet)
+            )
+        n_samples += sum(frame.samples for frame in _decoded(self._stream.codec_context, None))
+        return n_samples / self._stream.codec_context.sample_rate
+
+    def _span(self, start_s: float, stop_s: float) -> Iterator[tuple[float, Packet[AudioStream]]]:
+        while not self._window or self._window[-1][0] < stop_s:
+            entry = next(self._packets, None)
+            if entry is None:
+                break
+            self._window.append(entry)
+            while len(self._window) > 1 and self._window[1][0] <= start_s:
+                self._window.popleft()
+        for time_s, shift_s, packet in self._window:
+            if time_s < stop_s:
+                yield shift_s, packet
+
+    def _read(
+        self, demuxed: Iterator[Packet[AudioStream]]
+    ) -> Iterator[tuple[float, float, Packet[AudioStream]]]:
+        import av
+
+        base = self._stream.time_base or Fraction(1, self._track.rate)
+        start = self._stream.start_time
+        clock = Clock(base, 1 / _PACKET_STEP, 0.0 if start is None else float(start * base))
+        while True:
+            try:
+                packet = next(demuxed, None)
+            except av.error.FFmpegError:
+                return
+            if packet is None or packet.size == 0:
+                return
+            ticks = packet.dts if packet.pts is None else packet.pts
+            time_s = clock.time_of(ticks)
+            yield time_s, time_s - (time_s if ticks is None else clock.seconds(ticks)), packet
+
+    def _fresh_decoder(self) -> AudioCodecContext:
+        from av.codec.context import CodecContext
+
+        own = self._stream.codec_context
+        if own.name not in _SELF_CONTAINED:
+            own.flush_buffers()
+            return own
+        fresh = cast("AudioCodecContext", CodecContext.create(own.name, "r"))
+        fresh.extradata = own.extradata
+        fresh.thread_count = 1
+        return fresh
+
+    def _converted(self, placed: _Placed, n_samples: int) -> Samples:
+        from av.audio.frame import AudioFrame
+        from av.audio.resampler import AudioResampler
+
+        out = np.zeros((n_samples, self.channels), np.float32)
+        if placed.sound is None or placed.layout is None:
+            return out
+        sound, rate = placed.sound, placed.rate
+        if rate != self.rate or sound.shape[0] != self.channels:
+            layout = "stereo" if self.channels == 2 else "mono"
+            resampler = AudioResampler(format="fltp", layout=layout, rate=self.rate)
+            frame = AudioFrame.from_ndarray(sound, format="fltp", layout=placed.layout)
+            frame.sample_rate = rate
+            parts = [*resampler.resample(frame), *resampler.resample(None)]
+            sound = np.concatenate([part.to_ndarray() for part in parts], axis=1)
+        n = min(n_samples, sound.shape[1])
+        out[:n] = sound[:, :n].T
+        return out
+
+
+def _decoded(decoder: AudioCodecContext, packet: Packet[AudioStream] | None) -> list[AudioFrame]:
+    """The frames of one packet; sound that cannot be decoded stays silent."""
+    import av
+
+    try:
+        return list(decoder.decode(packet))
+    except av.error.FFmpegError:
+        return []
+
+
+class _Placed:
+    """Decoded sound of a span at the file's own rate and layout, holes silent."""
+
+    def __init__(self, start_s: float, stop_s: float) -> None:
+        self._start_s, self._stop_s = start_s, stop_s
+        self._expected: int | None = None
+        self.sound: Samples | None = None
+        self.layout: str | None = None
+        self.rate = 0
+
+    def add(self, frame: AudioFrame, shift_s: float) -> None:
+        from av.audio.resampler import AudioResampler
+
+        if self.sound is None:
+            self.rate, self.layout = frame.sample_rate, frame.layout.name
+            n = round((self._stop_s - self._start_s) * self.rate)
+            self.sound = np.zeros((frame.layout.nb_channels, n), np.float32)
+        at = self._position(frame, shift_s)
+        same = (frame.sample_rate, frame.layout.nb_channels) == (self.rate, len(self.sound))
+        if not same or frame.format.name != "fltp":
+            # Also brings a track whose form changes midway to the form it began with.
+            to_float = AudioResampler(format="fltp", layout=self.layout, rate=self.rate)
+            parts = [*to_float.resample(frame), *to_float.resample(None)]
+            samples = np.concatenate([part.to_ndarray() for part in parts], axis=1)
+        else:
+            samples = frame.to_ndarray()
+        self._expected = at + samples.shape[1]
+        first, last = max(at, 0), min(self._expected, self.sound.shape[1])
+        if first < last:
+            self.sound[:, first:last] = samples[:, first - at : last - at]
+
+    def _position(self, frame: AudioFrame, shift_s: float) -> int:
+        """The sample of the span at which the frame begins; may be negative."""
+        if frame.pts is None or frame.time_base is None:
+            return self._expected or 0
+        time_s = float(frame.pts * frame.time_base) + shift_s
+        at = round((time_s - self._start_s) * self.rate)
+        jitter = self._expected is not None and abs(at - self._expected) <= _JITTER_S * self.rate
+        return self._expected if jitter and self._expected is not None else at

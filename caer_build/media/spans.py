@@ -1,0 +1,211 @@
+"""Reading the frames of chosen spans, in order, with one pass over the file.
+
+A span is decoded from the last keyframe at or before its first frame, never from an earlier one:
+what comes out depends on the file and the span alone, not on which other spans are asked for.
+Packets between two spans are read but not decoded, and there is no seeking, which many
+containers do only roughly.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from caer_build.errors import DecodeError
+from caer_build.frames import Span
+from caer_build.media.decode import (
+    DecodedFrame,
+    Decoder,
+    DecodeReport,
+    is_flush,
+    packets,
+    video_stream,
+)
+from caer_build.media.probe import Headers
+from caer_build.media.source import name_of, open_source
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+
+@dataclass(frozen=True, slots=True)
+class TimedSpan:
+    """A span of frames and where it lies in time.
+
+    Attributes:
+        span: ordinals, half-open.
+        start_pts: ticks of ``headers.time_base`` of the first frame, as :class:`DecodedFrame` says.
+        stop_pts: ticks of the first frame after the span, or of the end of the last frame.
+        start_s, stop_s: the same in seconds, with repaired times where they were repaired.
+    """
+
+    span: Span
+    start_pts: int
+    stop_pts: int
+    start_s: float
+    stop_s: float
+
+
+class SpanSource(Protocol):
+    """Gives the frames of spans that are asked for in order and do not overlap."""
+
+    def frames(self, wanted: TimedSpan) -> Iterator[tuple[VideoFrame, float]]:
+        """The frames of a span, each with the seconds since the span's first frame."""
+        ...
+
+
+class SpanReader:
+    """Finds spans by their timestamps; for files whose timestamps needed no repair.
+
+    Raises:
+        DecodeError: from :meth:`frames`, if the frames found are not exactly those of the span.
+    """
+
+    def __init__(self, path: Path, headers: Headers, threads: int = 2) -> None:
+        self._path, self._headers, self._threads = path, headers, threads
+        self._stack = ExitStack()
+        self._window: deque[Packet[VideoStream]] = deque()
+        """packets read since the keyframe of the current run; the first ``_n_fed`` are decoded"""
+        self._n_fed = 0
+        self._run: Packet[VideoStream] | None = None
+        """the keyframe from which the decoder has been fed"""
+        self._ready: deque[VideoFrame] = deque()
+        self._ended = False
+
+    def __enter__(self) -> SpanReader:
+        container = self._stack.enter_context(open_source(self._path))
+        self._stream = video_stream(container, self._headers, self._threads)
+        self._packets = packets(container, self._stream, DecodeReport())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def frames(self, wanted: TimedSpan) -> Iterator[tuple[VideoFrame, float]]:
+        """The frames of the span, in order; see :class:`SpanSource`."""
+        self._go_to(wanted.start_pts)
+        base = self._headers.time_base
+        found = 0
+        while (frame := self._next()) is not None:
+            pts = frame.pts
+            if pts is None or pts < wanted.start_pts:
+                continue
+            if pts >= wanted.stop_pts:
+                self._ready.appendleft(frame)
+                break
+            if found == 0 and pts != wanted.start_pts:
+                break
+            if found < len(wanted.span):
+                yield frame, float((pts - wanted.start_pts) * base)
+            found += 1
+        if found != len(wanted.span):
+            raise DecodeError(
+                f"{name_of(self._path)}: expected {len(wanted.span)} frames from frame "
+                f"{wanted.span.start} on, found {found} when decoding from a keyframe."
+            )
+
+    def _go_to(self, start: int) -> None:
+        """Feeds the decoder from the last keyframe shown at or before ``start``, if it is not."""
+        while not self._ended and not (self._window and _is_beyond(self._window[-1], start)):
+            packet = next(self._packets)
+            self._ended = is_flush(packet)
+            self._window.append(packet)
+            if _opens_run(packet, start):
+                self._forget_before(len(self._window) - 1)
+        for number in range(len(self._window) - 1, -1, -1):
+            if _opens_run(self._window[number], start):
+                self._forget_before(number)
+                break
+        if not self._window or self._window[0] is self._run:
+            return
+        self._run, self._n_fed = self._window[0], 0
+        self._ready.clear()
+        self._stream.codec_context.flush_buffers()
+
+    def _forget_before(self, number: int) -> None:
+        for _ in range(number):
+            self._window.popleft()
+        self._n_fed = max(0, self._n_fed - number)
+
+    def _next(self) -> VideoFrame | None:
+        import av
+
+        while not self._ready:
+            if self._n_fed == len(self._window):
+                if self._ended:
+                    return None
+                packet = next(self._packets)
+                self._ended = is_flush(packet)
+                self._window.append(packet)
+            packet = self._window[self._n_fed]
+            self._n_fed += 1
+            try:
+                self._ready.extend(packet.decode())
+            except av.error.FFmpegError:
+                continue
+        return self._ready.popleft()
+
+
+class OrdinalReader:
+    """Finds spans by counting frames from the file's first one; for all other files."""
+
+    def __init__(self, path: Path, headers: Headers, threads: int = 2) -> None:
+        self._path = path
+        self._decoder = Decoder(path, headers, threads)
+
+    def __enter__(self) -> OrdinalReader:
+        self._frames: Iterator[DecodedFrame] = iter(self._decoder.__enter__())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._decoder.__exit__(kind, error, trace)
+
+    def frames(self, wanted: TimedSpan) -> Iterator[tuple[VideoFrame, float]]:
+        """The frames of the span, in order; see :class:`SpanSource`."""
+        found = 0
+        for frame in self._frames:
+            if frame.ordinal in wanted.span:
+                found += 1
+                yield frame.picture, frame.pts_s - wanted.start_s
+            if frame.ordinal == wanted.span.end - 1:
+                break
+        if found != len(wanted.span):
+            raise DecodeError(
+                f"{name_of(self._path)}: expected {len(wanted.span)} frames from frame "
+                f"{wanted.span.start} on, found {found}.",
+                "The file changed since it was scanned, or needs another version of PyAV.",
+            )
+
+
+def _time(packet: Packet[VideoStream]) -> int | None:
+    return packet.dts if packet.pts is None else packet.pts
+
+
+def _opens_run(packet: Packet[VideoStream], start: int) -> bool:
+    shown = _time(packet)
+    return packet.is_keyframe and shown is not None and shown <= start
+
+
+def _is_beyond(packet: Packet[VideoStream], start: int) -> bool:
+    """Whether no packet behind this one can be a keyframe shown at or before ``start``."""
+    if packet.dts is not None:
+        return packet.dts > start
+    shown = _time(packet)
+    return packet.is_keyframe and shown is not None and shown > start
