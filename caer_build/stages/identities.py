@@ -1,0 +1,291 @@
+"""Identities: who the tracks are, within an episode and across a show. The pure cores.
+
+::
+
+    track's detections --choose_chips--> a few good crops --align, embed--> track_embedding
+    tracks of an episode --group_episode--> persons of the episode --group_show--> groups of tracks
+    groups of tracks --naming--> persons, identities
+
+Two tracks on screen together are two people, and so are all whom they are grouped with. Small,
+blurred, turned or hardly seen faces join persons but never bridge two.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from caer_build.clustering import cluster
+from caer_build.errors import SchemaError
+from caer_build.models.protocols import Floats
+from caer_build.records import FaceDetection, FaceTrack, Identity, TrackEmbedding
+
+Vector = npt.NDArray[np.float64]
+
+
+class EmbeddingSettings(BaseModel):
+    """Which crops of a track are looked at, and by which model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    embedder: Literal["auto", "dlib-resnet", "sface"] = Field(
+        "auto", description="face embedder; auto: dlib-resnet"
+    )
+    chips: int = Field(4, ge=1, le=32, description="crops embedded per track (count)")
+    steady_yaw_deg: float = Field(
+        35.0, ge=0, le=90, description="heads turned further are embedded only for want of others"
+    )
+    steady_share: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="likewise faces below this share of the track's median sharpness or height",
+    )
+    threads: int = Field(1, ge=1, le=16, description="threads of the embedder (count)")
+
+
+class IdentitySettings(BaseModel):
+    """When two tracks are one person."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    episode_distance: float = Field(
+        0.3,
+        ge=0,
+        le=2,
+        description="tracks of an episode up to this mean cosine distance are one person ([0, 2])",
+    )
+    show_distance: float = Field(
+        0.3,
+        ge=0,
+        le=2,
+        description="persons of episodes up to this mean cosine distance are one person ([0, 2])",
+    )
+    sure_face_height_px: float = Field(
+        40.0, ge=0, description="smaller faces join persons but found none beside others (px)"
+    )
+    sure_sharpness: float = Field(
+        15.0, ge=0, description="likewise blurrier faces (variance of the Laplacian at 64x64 px)"
+    )
+    sure_yaw_deg: float = Field(
+        45.0, ge=0, le=180, description="likewise heads turned further (median, degrees)"
+    )
+    sure_chips: int = Field(
+        2, ge=1, description="likewise tracks with fewer embedded crops than this (count)"
+    )
+
+
+def choose_chips(detections: Sequence[FaceDetection], settings: EmbeddingSettings) -> list[int]:
+    """Which of a track's detections to embed: good ones, spread over its time.
+
+    Blurred, small (both against the track's median) and turned faces are passed over as long as
+    there are enough others. The detections left are divided into stretches of equal count, and
+    the middle one of each is taken: how a face looks changes with time, and several moments say
+    more about it than the several best frames of one moment.
+
+    Args:
+        detections: of one track, in any order; those without landmarks cannot be aligned and
+            are never chosen.
+
+    Returns:
+        Indexes into ``detections``, in order of frames; empty where none has landmarks.
+    """
+    usable = [i for i, found in enumerate(detections) if found.landmarks]
+    usable.sort(key=lambda i: (detections[i].frame, detections[i].index))
+    if len(usable) <= settings.chips:
+        return usable
+    sharpness = np.array([detections[i].sharpness for i in usable])
+    height = np.array([detections[i].y2 - detections[i].y1 for i in usable])
+    turned = np.array([abs(detections[i].yaw or 0.0) for i in usable])
+    # How much is wrong with each: 0 nothing, else a count; the least wrong come first.
+    wrong = (
+        (sharpness < settings.steady_share * np.median(sharpness)).astype(int)
+        + (height < settings.steady_share * np.median(height))
+        + (turned > settings.steady_yaw_deg)
+    )
+    allowed = int(np.sort(wrong)[settings.chips - 1])
+    good = [i for i, faults in zip(usable, wrong, strict=True) if faults <= allowed]
+    middles = (np.arange(settings.chips) + 0.5) * len(good) / settings.chips
+    return [good[int(at)] for at in middles]
+
+
+def track_embedding(track_id: str, model: str, vectors: Floats) -> TrackEmbedding:
+    """The embedding of a track: the direction of the mean of its chips' unit vectors.
+
+    Args:
+        vectors: (n, d), n >= 1, as a :class:`~caer_build.models.protocols.FaceEmbedder` gives them.
+
+    Raises:
+        SchemaError: if there are none, or they cancel out.
+    """
+    mean = vectors.astype(np.float64).mean(axis=0) if len(vectors) else np.zeros(1)
+    length = float(np.linalg.norm(mean))
+    if not length > 1e-6:
+        raise SchemaError(f"{track_id}: expected chips with a mean direction, found none.")
+    values = (mean / length).astype(np.float32)
+    return TrackEmbedding(track_id, model, values.tolist(), len(vectors))
+
+
+@dataclass(frozen=True)
+class EpisodePerson:
+    """One person of one episode, all that is needed of them to find them in others.
+
+    Attributes:
+        key: their first track.
+        tracks: all their tracks, sorted.
+        mean: (d,) weighted mean of the embeddings of their sure tracks (of all, if none is).
+        weight: how many chips that mean was made of.
+        sure: whether one of the tracks is.
+        apart: keys of the persons of this episode who were on screen with them.
+    """
+
+    key: str
+    tracks: tuple[str, ...]
+    mean: Vector
+    weight: float
+    sure: bool
+    apart: frozenset[str]
+
+
+def together(tracks: Sequence[FaceTrack]) -> Iterator[tuple[str, str]]:
+    """The pairs of tracks of one episode that share a frame."""
+    showing: list[FaceTrack] = []
+    for track in sorted(tracks, key=lambda t: (t.start_frame, t.end_frame, t.track_id)):
+        showing = [other for other in showing if other.end_frame > track.start_frame]
+        for other in showing:
+            yield other.track_id, track.track_id
+        showing.append(track)
+
+
+def is_sure(track: FaceTrack, n_chips: int, settings: IdentitySettings) -> bool:
+    """Whether a track shows its face well enough to found a person and to shape one."""
+    return (
+        track.median_face_height >= settings.sure_face_height_px
+        and track.sharpness >= settings.sure_sharpness
+        and (track.yaw is None or track.yaw <= settings.sure_yaw_deg)
+        and n_chips >= settings.sure_chips
+    )
+
+
+def group_episode(
+    tracks: Sequence[FaceTrack],
+    embeddings: Mapping[str, TrackEmbedding],
+    settings: IdentitySettings,
+) -> list[EpisodePerson]:
+    """The persons of one episode; every track is in exactly one.
+
+    Args:
+        tracks: of one episode, in any order.
+        embeddings: by track id; a track without one is a person of its own.
+    """
+    n_values = max((len(e.embedding) for e in embeddings.values()), default=1)
+    vectors: dict[str, Vector] = {}
+    weights: dict[str, float] = {}
+    sure: dict[str, bool] = {}
+    for track in tracks:
+        found = embeddings.get(track.track_id)
+        vectors[track.track_id] = np.array(
+            found.embedding if found else np.zeros(n_values), dtype=np.float64
+        )
+        n_chips = found.n_chips if found else 0
+        weights[track.track_id] = float(n_chips)
+        sure[track.track_id] = is_sure(track, n_chips, settings)
+    keys = [track.track_id for track in tracks]
+    pairs = list(together(tracks))
+    groups = cluster(
+        keys,
+        np.array([vectors[key] for key in keys]).reshape(len(keys), n_values),
+        np.array([weights[key] for key in keys]),
+        np.array([sure[key] for key in keys], dtype=bool),
+        apart=pairs,
+        threshold=settings.episode_distance,
+    )
+    key_of = {track: group[0] for group in groups for track in group}
+    apart: dict[str, set[str]] = {group[0]: set() for group in groups}
+    for a, b in pairs:
+        apart[key_of[a]].add(key_of[b])
+        apart[key_of[b]].add(key_of[a])
+    persons = []
+    for group in groups:
+        shaping = [track for track in group if sure[track]] or group
+        shares = np.array([weights[track] for track in shaping])
+        total = float(shares.sum())
+        rows = np.array([vectors[track] for track in shaping])
+        mean = shares @ rows / total if total > 0 else np.zeros(n_values)
+        persons.append(
+            EpisodePerson(
+                group[0],
+                tuple(group),
+                mean,
+                total,
+                any(sure[track] for track in group),
+                frozenset(apart[group[0]]),
+            )
+        )
+    return persons
+
+
+def group_show(
+    episodes: Sequence[Sequence[EpisodePerson]], settings: IdentitySettings
+) -> list[list[str]]:
+    """The groups of tracks of one show that are one person each, from its episodes' persons."""
+    persons = list(itertools.chain.from_iterable(episodes))
+    by_key = {person.key: person for person in persons}
+    groups = cluster(
+        [person.key for person in persons],
+        np.array([person.mean for person in persons]).reshape(len(persons), -1)
+        if persons
+        else np.zeros((0, 1)),
+        np.array([person.weight for person in persons]),
+        np.array([person.sure for person in persons], dtype=bool),
+        apart=[(person.key, other) for person in persons for other in sorted(person.apart)],
+        threshold=settings.show_distance,
+    )
+    return [sorted(t for key in group for t in by_key[key].tracks) for group in groups]
+
+
+def identity_rows(
+    tracks: Sequence[FaceTrack],
+    embeddings: Mapping[str, TrackEmbedding],
+    person_of: Mapping[str, str],
+    means: Mapping[str, Vector],
+) -> list[Identity]:
+    """Exactly one row a track.
+
+    Args:
+        tracks: of one episode or more.
+        embeddings: by track id.
+        person_of: of every track its person.
+        means: of every person the mean, see :func:`person_means`.
+
+    Returns:
+        In the order of ``tracks``. A track without an embedding is at distance 0 from itself.
+    """
+    rows = []
+    for track in tracks:
+        person, found = person_of[track.track_id], embeddings.get(track.track_id)
+        distance = 0.0
+        if found is not None:
+            mean = means[person]
+            length = float(np.linalg.norm(mean))
+            cosine = float(np.array(found.embedding, dtype=np.float64) @ mean) / length
+            distance = round(min(2.0, max(0.0, 1.0 - cosine)), 6)
+        rows.append(Identity(track.track_id, track.episode_id, person, distance))
+    return rows
+
+
+def person_means(
+    episodes: Sequence[Sequence[EpisodePerson]], person_of: Mapping[str, str]
+) -> dict[str, Vector]:
+    """Of every person of a show the mean embedding, over all their episodes."""
+    sums: dict[str, Vector] = {}
+    for person in sorted(itertools.chain.from_iterable(episodes), key=lambda p: p.key):
+        name = person_of[person.key]
+        sums[name] = sums.get(name, np.zeros(1)) + person.weight * person.mean
+    return sums
