@@ -6,7 +6,8 @@ some are missing. Times are seconds; boxes are xyxy px, float64.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import hypot, inf, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from caer_build import boxes as box_arithmetic
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
+Box = tuple[float, float, float, float]
 
 FARTHEST = 1.5
 """How far, in sizes of the face, a detection may lie from where its track is expected. A person
@@ -35,17 +37,24 @@ class _Open:
 
     rows: list[int]
     time_s: float
-    box: Array
-    speed: Array = field(default_factory=lambda: np.zeros(2))
+    box: Box
+    speed: tuple[float, float] = (0.0, 0.0)
 
-    def expected(self, now_s: float) -> Array:
-        shift = self.speed * min(now_s - self.time_s, LONGEST_COASTING_S)
-        return self.box + np.tile(shift, 2)
+    def expected(self, now_s: float) -> Box:
+        ahead_s = min(now_s - self.time_s, LONGEST_COASTING_S)
+        dx, dy = self.speed[0] * ahead_s, self.speed[1] * ahead_s
+        x1, y1, x2, y2 = self.box
+        return x1 + dx, y1 + dy, x2 + dx, y2 + dy
 
-    def grow(self, row: int, now_s: float, box: Array) -> None:
-        moved = (box[:2] + box[2:] - self.box[:2] - self.box[2:]) / 2
-        newest = moved / (now_s - self.time_s)
-        self.speed = NEW_SPEED_SHARE * newest + (1 - NEW_SPEED_SHARE) * self.speed
+    def grow(self, row: int, now_s: float, box: Box) -> None:
+        share = NEW_SPEED_SHARE / (2 * (now_s - self.time_s))
+        moved_x = box[0] + box[2] - self.box[0] - self.box[2]
+        moved_y = box[1] + box[3] - self.box[1] - self.box[3]
+        old_x, old_y = self.speed
+        self.speed = (
+            share * moved_x + (1 - NEW_SPEED_SHARE) * old_x,
+            share * moved_y + (1 - NEW_SPEED_SHARE) * old_y,
+        )
         self.rows.append(row)
         self.time_s, self.box = now_s, box
 
@@ -70,55 +79,63 @@ def join(
     """
     done: list[_Open] = []
     open_tracks: list[_Open] = []
-    starts = np.flatnonzero(np.diff(times_s, prepend=-np.inf))
-    for start, end in zip(starts, np.append(starts[1:], len(times_s)), strict=True):
+    places: list[Box] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in boxes.tolist()]
+    is_strong = strong.tolist()
+    starts = np.flatnonzero(np.diff(times_s, prepend=-np.inf)).tolist()
+    for start, end in zip(starts, [*starts[1:], len(places)], strict=True):
         now_s = float(times_s[start])
         done += [t for t in open_tracks if now_s - t.time_s > longest_gap_s]
         open_tracks = [t for t in open_tracks if now_s - t.time_s <= longest_gap_s]
         free = list(open_tracks)
-        here = np.arange(start, end)
-        for rows in (here[strong[here]], here[~strong[here]]):
-            taken: set[int] = set()
-            used: set[int] = set()
-            for k, j in _assign(free, now_s, boxes[rows]):
-                free[k].grow(int(rows[j]), now_s, boxes[rows[j]])
-                used.add(k)
-                taken.add(j)
-            free = [track for k, track in enumerate(free) if k not in used]
+        for strength in (True, False):
+            rows = [row for row in range(start, end) if is_strong[row] == strength]
+            pairs = _assign([t.expected(now_s) for t in free], [places[row] for row in rows])
+            for k, j in pairs.items():
+                free[k].grow(rows[j], now_s, places[rows[j]])
+            free = [track for k, track in enumerate(free) if k not in pairs]
+            taken = set(pairs.values())
             open_tracks += [
-                _Open([int(row)], now_s, boxes[row]) for j, row in enumerate(rows) if j not in taken
+                _Open([row], now_s, places[row]) for j, row in enumerate(rows) if j not in taken
             ]
     return [np.array(track.rows, np.int64) for track in done + open_tracks]
 
 
-def _assign(tracks: list[_Open], now_s: float, boxes: Array) -> list[tuple[int, int]]:
-    """Pairs (track, box) of least total cost, none farther apart than is believable."""
-    if not tracks or len(boxes) == 0:
-        return []
-    expected = np.stack([track.expected(now_s) for track in tracks])
-    size_a, size_b = _size(expected)[:, None], _size(boxes)[None, :]
-    apart = (_centre(expected)[:, None] - _centre(boxes)[None]) / np.sqrt(size_a * size_b)[
-        ..., None
-    ]
-    distance = np.hypot(apart[..., 0], apart[..., 1])
-    ratio = np.abs(np.log(size_a / size_b))
-    possible = (distance <= FARTHEST) & (ratio <= np.log(LARGEST_RATIO))
-    cost = distance + ratio / 2 + (1 - box_arithmetic.iou(expected, boxes)) / 2
-    if cost.shape == (1, 1):
-        return [(0, 0)] if possible[0, 0] else []
+def _assign(expected: list[Box], found: list[Box]) -> dict[int, int]:
+    """Pairs of an expected and a found box of least total cost, none of them unbelievable.
+
+    In plain Python: nearly always both lists are shorter than an array is worth.
+    """
+    costs = {
+        (k, j): cost
+        for k, one in enumerate(expected)
+        for j, other in enumerate(found)
+        if (cost := _cost(one, other)) < inf
+    }
+    if len({k for k, _ in costs}) == len({j for _, j in costs}) == len(costs):
+        return dict(costs.keys())
     from scipy.optimize import linear_sum_assignment
 
     # A pair that cannot be costs more than any number of possible ones.
-    chosen = linear_sum_assignment(np.where(possible, cost, 1e3))
-    return [(int(k), int(j)) for k, j in zip(*chosen, strict=True) if possible[k, j]]
+    table = np.full((len(expected), len(found)), 1e6)
+    for pair, cost in costs.items():
+        table[pair] = cost
+    chosen = zip(*linear_sum_assignment(table), strict=True)
+    return {int(k): int(j) for k, j in chosen if (int(k), int(j)) in costs}
 
 
-def _size(boxes: Array) -> Array:
-    return np.asarray(np.sqrt(box_arithmetic.area(boxes)))
-
-
-def _centre(boxes: Array) -> Array:
-    return np.asarray((boxes[:, 0:2] + boxes[:, 2:4]) / 2)
+def _cost(a: Box, b: Box) -> float:
+    """How unlikely it is that two boxes are one face; infinite where that cannot be."""
+    width_a, height_a, width_b, height_b = a[2] - a[0], a[3] - a[1], b[2] - b[0], b[3] - b[1]
+    area_a, area_b = width_a * height_a, width_b * height_b
+    size = sqrt(sqrt(area_a * area_b))
+    distance = hypot(a[0] + a[2] - b[0] - b[2], a[1] + a[3] - b[1] - b[3]) / (2 * size)
+    ratio = abs(log(area_a / area_b)) / 2
+    if distance > FARTHEST or ratio > log(LARGEST_RATIO):
+        return inf
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    both = width * height if width > 0 and height > 0 else 0.0
+    return distance + ratio / 2 + (1 - both / (area_a + area_b - both)) / 2
 
 
 def smooth(times_s: Array, boxes: Array, width_s: float, most_shift: float) -> Array:
@@ -149,7 +166,7 @@ def smooth(times_s: Array, boxes: Array, width_s: float, most_shift: float) -> A
     fitted = np.where(alone[:, None], dt == 0, fitted) * inside
     fitted /= fitted.sum(1, keepdims=True)
     smoothed = np.einsum("nk,nkc->nc", fitted, boxes[near])
-    limit = most_shift * _size(boxes)[:, None]
+    limit = most_shift * np.sqrt(box_arithmetic.area(boxes))[:, None]
     return np.asarray(boxes + np.clip(smoothed - boxes, -limit, limit))
 
 
