@@ -19,6 +19,7 @@ from caer_build.stage import Source, Stage
 from caer_build.stages import (
     clips,
     cutting,
+    embeddings,
     identities,
     ingest,
     scan,
@@ -34,7 +35,7 @@ STAGES: tuple[Stage[Any], ...] = (
     scan.STAGE,
     shots.STAGE,
     tracks.STAGE,
-    identities.EMBEDDINGS,
+    embeddings.STAGE,
     identities.STAGE,
     clips.STAGE,
     screening.REPEATS,

@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 
 from caer_build.errors import SchemaError
 from caer_build.records import FaceDetection, FaceTrack, TrackEmbedding
+from caer_build.stages.embeddings import EmbeddingSettings, choose_chips, track_embedding
 from caer_build.stages.identities import (
-    EmbeddingSettings,
     IdentitySettings,
-    choose_chips,
     group_episode,
     group_show,
     identity_rows,
     person_means,
     together,
-    track_embedding,
 )
 
 LANDMARKS = [float(v) for v in range(10)]

@@ -1,8 +1,7 @@
-"""Identities: who the tracks are, within an episode and across a show. The pure cores.
+"""Identities: who the tracks are, within an episode and across a show.
 
 ::
 
-    track's detections --choose_chips--> a few good crops --align, embed--> track_embedding
     tracks of an episode --group_episode--> persons of the episode --group_show--> groups of tracks
     groups of tracks --naming--> persons, identities
 
@@ -15,39 +14,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from caer_build.clustering import cluster
-from caer_build.errors import SchemaError
-from caer_build.models.protocols import Floats
-from caer_build.records import FaceDetection, FaceTrack, Identity, TrackEmbedding
+from caer_build.naming import apply_overrides, assign_names, known_persons
+from caer_build.records import FaceTrack, Identity, Person, TrackEmbedding
+from caer_build.stage import Artifact, Context, Stage
 
 Vector = npt.NDArray[np.float64]
-
-
-class EmbeddingSettings(BaseModel):
-    """Which crops of a track are looked at, and by which model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    embedder: Literal["auto", "dlib-resnet", "sface"] = Field(
-        "auto", description="face embedder; auto: dlib-resnet"
-    )
-    chips: int = Field(4, ge=1, le=32, description="crops embedded per track (count)")
-    steady_yaw_deg: float = Field(
-        35.0, ge=0, le=90, description="heads turned further are embedded only for want of others"
-    )
-    steady_share: float = Field(
-        0.6,
-        ge=0,
-        le=1,
-        description="likewise faces below this share of the track's median sharpness or height",
-    )
-    threads: int = Field(1, ge=1, le=16, description="threads of the embedder (count)")
 
 
 class IdentitySettings(BaseModel):
@@ -79,57 +57,6 @@ class IdentitySettings(BaseModel):
     sure_chips: int = Field(
         2, ge=1, description="likewise tracks with fewer embedded crops than this (count)"
     )
-
-
-def choose_chips(detections: Sequence[FaceDetection], settings: EmbeddingSettings) -> list[int]:
-    """Which of a track's detections to embed: good ones, spread over its time.
-
-    Blurred, small (both against the track's median) and turned faces are passed over as long as
-    there are enough others. The detections left are divided into stretches of equal count, and
-    the middle one of each is taken: how a face looks changes with time, and several moments say
-    more about it than the several best frames of one moment.
-
-    Args:
-        detections: of one track, in any order; those without landmarks cannot be aligned and
-            are never chosen.
-
-    Returns:
-        Indexes into ``detections``, in order of frames; empty where none has landmarks.
-    """
-    usable = [i for i, found in enumerate(detections) if found.landmarks]
-    usable.sort(key=lambda i: (detections[i].frame, detections[i].index))
-    if len(usable) <= settings.chips:
-        return usable
-    sharpness = np.array([detections[i].sharpness for i in usable])
-    height = np.array([detections[i].y2 - detections[i].y1 for i in usable])
-    turned = np.array([abs(detections[i].yaw or 0.0) for i in usable])
-    # How much is wrong with each: 0 nothing, else a count; the least wrong come first.
-    wrong = (
-        (sharpness < settings.steady_share * np.median(sharpness)).astype(int)
-        + (height < settings.steady_share * np.median(height))
-        + (turned > settings.steady_yaw_deg)
-    )
-    allowed = int(np.sort(wrong)[settings.chips - 1])
-    good = [i for i, faults in zip(usable, wrong, strict=True) if faults <= allowed]
-    middles = (np.arange(settings.chips) + 0.5) * len(good) / settings.chips
-    return [good[int(at)] for at in middles]
-
-
-def track_embedding(track_id: str, model: str, vectors: Floats) -> TrackEmbedding:
-    """The embedding of a track: the direction of the mean of its chips' unit vectors.
-
-    Args:
-        vectors: (n, d), n >= 1, as a :class:`~caer_build.models.protocols.FaceEmbedder` gives them.
-
-    Raises:
-        SchemaError: if there are none, or they cancel out.
-    """
-    mean = vectors.astype(np.float64).mean(axis=0) if len(vectors) else np.zeros(1)
-    length = float(np.linalg.norm(mean))
-    if not length > 1e-6:
-        raise SchemaError(f"{track_id}: expected chips with a mean direction, found none.")
-    values = (mean / length).astype(np.float32)
-    return TrackEmbedding(track_id, model, values.tolist(), len(vectors))
 
 
 @dataclass(frozen=True)
@@ -289,3 +216,41 @@ def person_means(
         name = person_of[person.key]
         sums[name] = sums.get(name, np.zeros(1)) + person.weight * person.mean
     return sums
+
+
+def run(context: Context[IdentitySettings]) -> None:
+    show, settings = context.unit, context.settings
+    tracks: list[FaceTrack] = []
+    embeddings: dict[str, TrackEmbedding] = {}
+    persons_of_episodes = []
+    for episode in context.episodes:
+        own = context.read("tracks", episode)
+        found = {e.track_id: e for e in context.read("embeddings", episode)}
+        persons_of_episodes.append(group_episode(own, found, settings))
+        tracks += own
+        embeddings |= found
+    groups = group_show(persons_of_episodes, settings)
+    tracks.sort(key=lambda t: (t.episode_id, t.start_frame, t.track_id))
+    order = [t.track_id for t in tracks]
+    known = known_persons(show, context.known_persons, context.overrides, order)
+    persons, person_of = assign_names(show, groups, order, known)
+    means = person_means(persons_of_episodes, person_of)
+    rows = identity_rows(tracks, embeddings, person_of, means)
+    persons, rows = apply_overrides(persons, rows, context.overrides)
+    context.write("identities", rows)
+    context.write("persons", persons)
+
+
+STAGE: Stage[Any] = Stage(
+    name="identities",
+    version=1,
+    settings=IdentitySettings,
+    scope="show",
+    reads=("tracks", "embeddings"),
+    writes=(
+        Artifact("identities", Identity, published=True, per_episode=True),
+        Artifact("persons", Person, published=True),
+    ),
+    run=run,
+    obeys=("name", "merge", "delete"),
+)
