@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from caer_build.arrays import load_sampled, load_timeline
 from caer_build.frames import Timeline
 from caer_build.records import (
     Clip,
@@ -38,6 +39,7 @@ from caer_build.records import (
     Shot,
     TrackDetection,
 )
+from caer_build.stage import Artifact, Context, Stage
 
 
 class ScreeningSettings(BaseModel):
@@ -223,3 +225,51 @@ def screen(
             scored = replace(scored, reject_reason="person_deleted", person_id=None)
         rows.append(scored)
     return rows
+
+
+def run(context: Context[ScreeningSettings]) -> None:
+    tracks = context.read("tracks")
+    identities = context.read("identities")
+    # Everybody has exactly one identity; who has none was deleted with their person.
+    deleted = {t.track_id for t in tracks} - {i.track_id for i in identities}
+    times = context.file("timeline.npz")
+    context.write(
+        "screened",
+        screen(
+            candidates=context.read("candidates"),
+            shots=context.read("shots"),
+            detections=context.read("detections"),
+            tracks=tracks,
+            members=context.read("track_detections"),
+            identities=identities,
+            deleted=frozenset(deleted),
+            repeats=context.read("repeats"),
+            overrides=context.overrides,
+            sampled=load_sampled(times).tolist(),
+            timeline=load_timeline(times),
+            frame_height=context.read("episodes")[0].height,
+            settings=context.settings,
+        ),
+    )
+
+
+STAGE: Stage[Any] = Stage(
+    name="screening",
+    version=1,
+    settings=ScreeningSettings,
+    scope="episode",
+    reads=(
+        "candidates",
+        "shots",
+        "detections",
+        "tracks",
+        "track_detections",
+        "identities",
+        "repeats",
+        "timeline.npz",
+        "episodes",
+    ),
+    writes=(Artifact("screened", Clip),),
+    run=run,
+    obeys=("keep", "reject"),
+)
