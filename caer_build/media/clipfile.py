@@ -69,12 +69,14 @@ class ClipForm:
     Attributes:
         timescale: ticks per second of the frames' ``pts``.
         n_frames: how many frames will come.
+        last_s: when the last frame begins, seconds from the clip's start.
         length_s: how long the clip lasts, seconds.
         sound: (n, channels) in [-1, 1], and samples per second; None: no sound.
     """
 
     timescale: int
     n_frames: int
+    last_s: float
     length_s: float
     sound: tuple[Samples, int] | None
 
@@ -107,6 +109,8 @@ class ClipWriter:
             fcntl.fcntl(writing, _F_SETPIPE_SZ, _PIPE_BYTES)
         limit_s = 60 + codec.seconds_per_frame * form.n_frames
         arguments = _arguments(codec, first, self._base, sound is not None)
+        if not self._even:
+            arguments += _last_duration(form)
         self._encoding = Encoding(arguments, self._part, limit_s, reading)
         os.close(reading)
         self._nut = av.open(f"pipe:{writing}", "w", format="nut")
@@ -216,6 +220,13 @@ def _arguments(codec: ClipCodec, first: VideoFrame, base: Fraction, sound: bool)
     if codec.container == "mp4":
         form += ["-video_track_timescale", str(base.denominator), "-movflags", "+faststart"]
     return [*video, *audio, *same_bytes, *form]
+
+
+def _last_duration(form: ClipForm) -> list[str]:
+    """How long the last frame is shown, which neither NUT nor raw frames can say."""
+    last, end = round(form.last_s * form.timescale), round(form.length_s * form.timescale)
+    duration = f"if(eq(PTS,{last}),{end - last},DURATION)"
+    return ["-bsf:v", f"setts=pts=PTS:dts=DTS:duration='{duration}'"]
 
 
 def _colour_tags(frame: VideoFrame) -> list[str]:

@@ -122,7 +122,7 @@ class _Job:
         if sound is not None:
             samples = (sound.read(wanted.start_s, wanted.stop_s), sound.rate)
         timescale = timescale_for(self.headers.time_base)
-        form = ClipForm(timescale, n, wanted.stop_s - wanted.start_s, samples)
+        form = ClipForm(timescale, n, wanted.last_s - wanted.start_s, wanted.length_s, samples)
         writer: ClipWriter | None = None
         n_made = 0
         try:

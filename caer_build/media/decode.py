@@ -84,7 +84,7 @@ class DecodeReport:
 
     n_frames: int = 0
     n_errors: int = 0
-    """packets and reads that failed, and frames that libav marks as damaged"""
+    """packets that were incomplete or failed to decode, reads that failed, damaged frames"""
     n_interlaced: int = 0
     n_repaired: int = 0
     """frames whose timestamp was missing, or not later than their predecessor's"""
@@ -199,15 +199,18 @@ def packets(
     """The stream's packets from where the container stands, then the one that flushes."""
     import av
 
-    failed = 0
+    failed, damaged = 0, False
     while failed < _MAX_FAILED_READS:
         try:
             for packet in container.demux(stream):
                 failed = 0
-                report.truncated |= packet.is_corrupt
+                if not is_flush(packet):
+                    damaged = packet.is_corrupt
+                    report.n_errors += damaged
                 # An empty packet (AVI: "show the last frame again") would end the decoding.
                 if packet.size or is_flush(packet):
                     yield packet
+            report.truncated |= damaged
             return
         except av.error.FFmpegError:
             report.n_errors += 1

@@ -96,7 +96,7 @@ def read_headers(path: Path, audio_language: str | None = None) -> Headers:
         try:
             frame = _first_frame(container, stream, name)
         except av.error.FFmpegError as error:
-            raise _undecodable(name, str(error)) from error
+            raise _undecodable(name, str(error.strerror)) from error
         return _headers(container, stream, frame, audio, name)
 
 
@@ -150,7 +150,10 @@ def _is_playable(stream: AudioStream) -> bool:
 
 def _check_size(width: int, height: int, name: str) -> None:
     if width <= 0 or height <= 0:
-        raise ProbeError(f"{name} claims a picture of {width}x{height} px.", _REPLACE)
+        raise ProbeError(
+            f"{name} claims no size of its picture, or one that cannot be ({width}x{height} px).",
+            _REPLACE,
+        )
     if max(width, height) > limits.MAX_SIDE_PX or width * height > limits.MAX_PIXELS:
         raise ProbeError(
             f"{name} claims a picture of {width}x{height} px; the limit is "
@@ -171,7 +174,7 @@ def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> V
             for frame in packet.decode():
                 return frame
         except av.error.FFmpegError as error:
-            reason = str(error)
+            reason = str(error.strerror)
         if number >= limits.FIRST_FRAME_PACKETS:
             break
     raise _undecodable(name, reason)

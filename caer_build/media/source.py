@@ -63,7 +63,8 @@ def open_source(path: Path) -> Iterator[InputContainer]:
             )
         except (av.error.FFmpegError, UnicodeError, ValueError) as error:
             handle.seek(0)
-            raise refusal(name, handle.read(4096), str(error)) from error
+            reason = str(getattr(error, "strerror", None) or type(error).__name__)
+            raise refusal(name, handle.read(4096), reason) from error
         with container:
             yield container
 

@@ -16,8 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from caer_build.errors import DecodeError
-from caer_build.frames import Span
+import numpy as np
+import numpy.typing as npt
+
+from caer_build.errors import DecodeError, SchemaError
+from caer_build.frames import Span, Timeline
 from caer_build.media.decode import (
     DecodedFrame,
     Decoder,
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
+Ticks = npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True)
 class TimedSpan:
     """A span of frames and where it lies in time.
@@ -42,15 +48,45 @@ class TimedSpan:
     Attributes:
         span: ordinals, half-open.
         start_pts: ticks of ``headers.time_base`` of the first frame, as :class:`DecodedFrame` says.
-        stop_pts: ticks of the first frame after the span, or of the end of the last frame.
-        start_s, stop_s: the same in seconds, with repaired times where they were repaired.
+        stop_pts: ticks of the first frame after the span, or of the end of the file's last frame.
+        start_s, last_s, stop_s: seconds at which the first frame, the last frame, and the first
+            frame after the span are shown, repaired where they had to be.
+
+    Raises:
+        SchemaError: if the times are not in order.
     """
 
     span: Span
     start_pts: int
     stop_pts: int
     start_s: float
+    last_s: float
     stop_s: float
+
+    def __post_init__(self) -> None:
+        if not self.start_s <= self.last_s < self.stop_s:
+            raise SchemaError(
+                f"A span's times need start <= last < stop, found {self.start_s}, {self.last_s}, "
+                f"{self.stop_s} s for the frames {self.span.start} to {self.span.end}."
+            )
+
+    @property
+    def length_s(self) -> float:
+        """How long its frames are shown, seconds."""
+        return self.stop_s - self.start_s
+
+
+def timed(span: Span, pts: Ticks, timeline: Timeline, headers: Headers) -> TimedSpan:
+    """Where ``span`` lies in time, from what the scan recorded of all frames.
+
+    Args:
+        pts: ticks of every frame of the file, shape (n,).
+        timeline: their seconds.
+    """
+    end = span.end
+    stop_pts = int(pts[end]) if end < len(pts) else round(timeline.end_s / headers.time_base)
+    times = [timeline.start_of(frame) for frame in (span.start, end - 1, end)]
+    return TimedSpan(span, int(pts[span.start]), stop_pts, times[0], times[1], times[2])
 
 
 class SpanSource(Protocol):

@@ -9,8 +9,12 @@ from caer_build.errors import MediaError
 from caer_build.media.decode import Decoder
 from caer_build.media.probe import read_headers
 from caer_build.media.sound import SoundReader
+from caer_build.media.spans import TimedSpan
 
 AAC_FRAME_SAMPLES = 1024
+MP3_FRAME_SAMPLES = 1152
+_TIME_SLACK_S = 0.002
+"""Containers count in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,53 +22,49 @@ class ClipCheck:
     """What a clip holds, counted."""
 
     n_frames: int
-    length_s: float
+    last_s: float
+    """when the last frame begins, seconds after the first"""
     sound_s: float | None
     """null: no sound"""
 
 
-def verify_clip(clip: Path, n_frames: int, length_s: float, with_sound: bool) -> ClipCheck:
-    """Decodes ``clip`` and compares it with what it should hold.
+def verify_clip(clip: Path, wanted: TimedSpan, with_sound: bool) -> ClipCheck:
+    """Decodes ``clip`` and compares it with the span that it was cut from.
 
     Args:
         with_sound: whether the source has sound.
 
     Raises:
-        MediaError: if the number of frames differs, the sound is missing or not wanted, or
-            picture and sound do not last as long as they should, within one AAC frame.
+        MediaError: if the number of frames differs, the first or last frame is not shown when it
+            should be, the sound is missing or not wanted, or the sound does not last as long as
+            the picture should, within one AAC frame.
     """
     headers = read_headers(clip)
-    first_s, n_found = 0.0, 0
+    times = []
     with Decoder(clip, headers, threads=1) as decoder:
-        for frame in decoder:
-            first_s = frame.pts_s if n_found == 0 else first_s
-            n_found += 1
-    if n_found != n_frames or decoder.report.n_errors:
-        raise MediaError(
-            f"{clip.name}: expected {n_frames} frames, found {n_found} "
-            f"({decoder.report.n_errors} damaged).",
-            "Delete it and build again.",
-        )
-    found_s = decoder.report.end_s - first_s
-    sound_s = None
-    if headers.audio is not None:
-        slack_s = AAC_FRAME_SAMPLES / headers.audio.rate
-        with SoundReader(clip, headers.audio) as sound:
-            sound_s = sound.length_s()
-        if abs(sound_s - length_s) > slack_s:
-            raise MediaError(
-                f"{clip.name}: expected {length_s:.3f} s of sound, found {sound_s:.3f} s.",
-                "Delete it and build again.",
-            )
-    if (sound_s is not None) != with_sound:
-        raise MediaError(
-            f"{clip.name}: expected {'sound' if with_sound else 'no sound'}, found "
-            f"{'none' if with_sound else 'some'}.",
-            "Delete it and build again.",
-        )
-    if abs(found_s - length_s) > AAC_FRAME_SAMPLES / 44_100:
-        raise MediaError(
-            f"{clip.name}: expected {length_s:.3f} s of picture, found {found_s:.3f} s.",
-            "Delete it and build again.",
-        )
-    return ClipCheck(n_found, found_s, sound_s)
+        times = [frame.pts_s for frame in decoder]
+    n = len(wanted.span)
+    if len(times) != n or decoder.report.n_errors:
+        raise _wrong(clip, f"{n} frames", f"{len(times)} ({decoder.report.n_errors} damaged)")
+    last_s = times[-1] - times[0]
+    even_s = (
+        wanted.length_s * (n - 1) / n if clip.suffix == ".avi" else wanted.last_s - wanted.start_s
+    )
+    if abs(last_s - even_s) > _TIME_SLACK_S:
+        raise _wrong(clip, f"its last frame at {even_s:.3f} s", f"it at {last_s:.3f} s")
+    if (headers.audio is not None) != with_sound:
+        raise _wrong(clip, *(("sound", "none") if with_sound else ("no sound", "some")))
+    if headers.audio is None:
+        return ClipCheck(n, last_s, None)
+    with SoundReader(clip, headers.audio) as sound:
+        sound_s = sound.length_s()
+    slack_s = MP3_FRAME_SAMPLES * 2 if clip.suffix == ".avi" else AAC_FRAME_SAMPLES
+    if abs(sound_s - wanted.length_s) > slack_s / headers.audio.rate:
+        raise _wrong(clip, f"{wanted.length_s:.3f} s of sound", f"{sound_s:.3f} s")
+    return ClipCheck(n, last_s, sound_s)
+
+
+def _wrong(clip: Path, expected: str, found: str) -> MediaError:
+    return MediaError(
+        f"{clip.name}: expected {expected}, found {found}.", "Delete it and build again."
+    )

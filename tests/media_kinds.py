@@ -1,0 +1,332 @@
+"""Every kind of file the media room must handle or refuse, each with how it is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.media import HEIGHT, N_FRAMES, WIDTH, remux, write_sound, write_video
+
+_X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+_B_FRAMES = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-pix_fmt", "yuv420p")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file.
+
+    Attributes:
+        make: writes one into a folder and gives its path.
+        refused: part of the error's message; None: it is handled.
+        numbers: the frames it holds, as their bar codes say; empty: some of them, in order.
+        size: (width, height) px as displayed.
+        sound: whether it has sound.
+        repaired: whether its timestamps cannot be used as they are; None: either is right.
+        truncated: whether it breaks off; None: either is right.
+    """
+
+    make: Callable[[Path], Path]
+    refused: str | None = None
+    numbers: tuple[int, ...] = tuple(range(N_FRAMES))
+    size: tuple[int, int] = (WIDTH, HEIGHT)
+    sound: bool = False
+    repaired: bool | None = False
+    truncated: bool | None = False
+    interlaced: bool = False
+    is_hdr: bool = False
+
+
+def _sound(folder: Path, length_s: float = N_FRAMES / 25, **form: int) -> Path:
+    return write_sound(folder / f"sound{len(list(folder.glob('sound*')))}.wav", length_s, **form)
+
+
+def _plain(folder: Path, name: str = "plain.mp4", coding: tuple[str, ...] = _X264) -> Path:
+    return write_video(folder / name, coding, sounds=[_sound(folder)])
+
+
+def _silent(folder: Path, name: str = "silent.mp4", coding: tuple[str, ...] = _X264) -> Path:
+    return write_video(folder / name, coding)
+
+
+def _vfr(folder: Path, name: str = "vfr.mp4") -> Path:
+    late = "settb=1/12800,setpts='512*(N+3*floor(N/5)+floor(N/7))'"
+    coding = (*_B_FRAMES, "-fps_mode", "passthrough", "-enc_time_base:v", "1/12800")
+    return write_video(folder / name, coding, filters=late)
+
+
+def _turned(folder: Path, degrees: int) -> Path:
+    """Stored turned, with the flag that turns it back; ``degrees`` clockwise for display."""
+    store = {90: "transpose=cclock", 180: "hflip,vflip", 270: "transpose=clock"}[degrees]
+    stored = write_video(folder / "stored.mp4", _X264, filters=store)
+    flag = ("-display_rotation", str(-degrees))
+    return remux(stored, folder / f"turned{degrees}.mp4", before=flag)
+
+
+def _interlaced(folder: Path) -> Path:
+    coding = ("-c:v", "mpeg2video", "-q:v", "3", "-flags", "+ilme+ildct", "-bf", "2")
+    return write_video(folder / "interlaced.ts", coding, filters="setfield=tff")
+
+
+def _hdr(folder: Path) -> Path:
+    tags = ("-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "smpte2084")
+    coding = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:pools=1")
+    marked = "format=yuv420p10le,setparams=colorspace=bt2020nc:color_primaries=bt2020:"
+    return write_video(folder / "hdr.mkv", (*coding, *tags), filters=f"{marked}color_trc=smpte2084")
+
+
+def _tracks(folder: Path) -> Path:
+    coding = (*_X264, "-metadata:s:a:0", "language=fre", "-metadata:s:a:1", "language=eng")
+    coding += ("-disposition:a:0", "0", "-disposition:a:1", "default")
+    return write_video(folder / "tracks.mkv", coding, sounds=[_sound(folder), _sound(folder)])
+
+
+def _edit_list(folder: Path) -> Path:
+    whole = _plain(folder, "whole.mp4", _B_FRAMES)
+    # A stream copy that begins between two keyframes hides the frames before it by an edit list.
+    return remux(whole, folder / "edited.mp4", before=("-ss", "1.0"))
+
+
+def _negative_dts(folder: Path) -> Path:
+    whole = _silent(folder, "whole.mp4", _B_FRAMES)
+    options = ("-avoid_negative_ts", "disabled", "-output_ts_offset", "-0.5")
+    return remux(whole, folder / "negative.asf", *options)
+
+
+def _stray_times(folder: Path) -> Path:
+    """Two frames with the timestamp of their predecessor."""
+    whole = _silent(folder, "whole.mp4")
+    which = "eq(N,20)+eq(N,33)"
+    again = f"setts=pts='if({which},PREV_OUTPTS,PTS)':dts='if({which},PREV_OUTDTS,DTS)'"
+    return remux(whole, folder / "stray.mkv", "-bsf:v", again)
+
+
+def _jumping_clock(folder: Path) -> Path:
+    """Two recordings one behind the other, the second's clock begins anew."""
+    half = N_FRAMES // 2
+    one = write_video(folder / "one.ts", _X264, n=half, sounds=[_sound(folder, 1.0)])
+    two = write_video(folder / "two.ts", _X264, n=half, first=half, sounds=[_sound(folder, 1.0)])
+    out = folder / "jump.ts"
+    out.write_bytes(one.read_bytes() + two.read_bytes())
+    return out
+
+
+def _cover(folder: Path) -> Path:
+    picture = write_video(folder / "cover.png", ("-frames:v", "1", "-update", "1"), n=1, first=999)
+    plain = _plain(folder)
+    before = ("-i", f"file:{picture}")
+    return remux(
+        plain,
+        folder / "covered.mp4",
+        "-map",
+        "1",
+        "-disposition:v:0",
+        "attached_pic",
+        before=before,
+    )
+
+
+def _renamed(folder: Path, name: bytes) -> Path:
+    path = folder / os.fsdecode(name)
+    return _silent(folder).rename(path)
+
+
+def _cut_off(folder: Path) -> Path:
+    whole = _silent(folder, "whole.mp4", (*_X264, "-crf", "5", "-movflags", "+faststart"))
+    out = folder / "cutoff.mp4"
+    data = whole.read_bytes()
+    out.write_bytes(data[: data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 2])
+    return out
+
+
+def _without_index(folder: Path) -> Path:
+    data = _silent(folder, "whole.mp4").read_bytes()
+    out = folder / "noindex.mp4"
+    out.write_bytes(data[: data.rindex(b"moov") - 4])
+    return out
+
+
+def _damaged(folder: Path) -> Path:
+    """Some bytes in the middle are wrong; no frame is lost, what they show may be."""
+    data = bytearray(_silent(folder, "whole.ts", (*_X264, "-crf", "5")).read_bytes())
+    middle = len(data) // 2 // 188 * 188
+    for offset in range(20, 60):
+        data[middle + offset] ^= 0x5A
+    out = folder / "damaged.ts"
+    out.write_bytes(bytes(data))
+    return out
+
+
+def _new_size(folder: Path) -> Path:
+    half = N_FRAMES // 2
+    one = write_video(folder / "one.ts", _X264, n=half)
+    later = (*_X264, "-output_ts_offset", "1.0")
+    two = write_video(folder / "two.ts", later, n=half, first=half, size=(WIDTH * 2, HEIGHT * 2))
+    out = folder / "newsize.ts"
+    out.write_bytes(one.read_bytes() + two.read_bytes())
+    return out
+
+
+def _huge_claim(folder: Path) -> Path:
+    data = bytearray(
+        _silent(folder, "raw.avi", ("-c:v", "rawvideo", "-frames:v", "1")).read_bytes()
+    )
+    header = data.index(b"strf") + 8
+    data[header + 4 : header + 12] = np.array([16_000, 10_000], "<i4").tobytes()
+    out = folder / "huge.avi"
+    out.write_bytes(bytes(data))
+    return out
+
+
+def _written(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def _pipe(folder: Path) -> Path:
+    path = folder / "pipe.mp4"
+    os.mkfifo(path)
+    return path
+
+
+def _folder(folder: Path) -> Path:
+    path = folder / "folder.mp4"
+    path.mkdir()
+    return path
+
+
+def _sound_only(folder: Path) -> Path:
+    return remux(_sound(folder), folder / "sound.mp4", "-c:a", "aac")
+
+
+def _picture(folder: Path) -> Path:
+    return write_video(folder / "picture.png", ("-frames:v", "1", "-update", "1"), n=1)
+
+
+def _noise(folder: Path) -> Path:
+    noise = np.random.default_rng(0).integers(0, 256, 50_000, np.uint8).tobytes()
+    return _written(folder, "noise.mp4", noise)
+
+
+def _playlist(folder: Path) -> Path:
+    _silent(folder, "segment.ts")
+    text = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsegment.ts\n#EXT-X-ENDLIST\n"
+    return _written(folder, "list.mp4", text)
+
+
+def _concat(folder: Path) -> Path:
+    _silent(folder, "part.mp4")
+    return _written(folder, "list.mkv", b"ffconcat version 1.0\nfile part.mp4\n")
+
+
+def _short_sound(folder: Path) -> Path:
+    return write_video(folder / "short.mp4", _X264, sounds=[_sound(folder, 0.6)])
+
+
+def _long_sound(folder: Path) -> Path:
+    return write_video(folder / "long.mkv", _X264, sounds=[_sound(folder, 4.0)])
+
+
+def _late_sound(folder: Path) -> Path:
+    plain = _silent(folder)
+    sound = _sound(folder)
+    out = folder / "late.mkv"
+    before = ("-itsoffset", "0.7", "-i", f"file:{sound}")
+    return remux(plain, out, "-map", "1", "-c:a", "pcm_s16le", before=before)
+
+
+def _surround(folder: Path) -> Path:
+    return write_video(folder / "surround.mkv", _X264, sounds=[_sound(folder, channels=6)])
+
+
+def _low_rate_sound(folder: Path) -> Path:
+    sound = _sound(folder, rate=8000)
+    return write_video(folder / "low.mov", (*_X264, "-c:a", "pcm_s16le"), sounds=[sound])
+
+
+def _webm(folder: Path) -> Path:
+    coding = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+    return write_video(
+        folder / "vp9.webm", (*coding, "-pix_fmt", "yuv420p"), sounds=[_sound(folder)]
+    )
+
+
+def _odd(folder: Path) -> Path:
+    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv444p")
+    return write_video(folder / "odd.mp4", coding, size=(WIDTH + 1, HEIGHT + 1))
+
+
+def _deep(folder: Path) -> Path:
+    coding = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:pools=1")
+    return write_video(folder / "deep.mp4", (*coding, "-pix_fmt", "yuv420p10le"))
+
+
+KINDS: dict[str, Kind] = {
+    "MP4": Kind(_plain, sound=True),
+    "MOV": Kind(lambda f: _plain(f, "plain.mov", _B_FRAMES), sound=True),
+    "MKV": Kind(lambda f: _plain(f, "plain.mkv", _B_FRAMES), sound=True),
+    "MPEG-TS": Kind(lambda f: _plain(f, "plain.ts", _B_FRAMES), sound=True),
+    "AVI": Kind(lambda f: _silent(f, "plain.avi", ("-c:v", "mpeg4", "-q:v", "3"))),
+    "AVI without times for B-frames": Kind(
+        lambda f: _silent(f, "b.avi", ("-c:v", "mpeg4", "-q:v", "3", "-bf", "2")), repaired=None
+    ),
+    "AVI with empty packets": Kind(
+        lambda f: write_video(
+            f / "gaps.avi", ("-c:v", "mpeg4", "-q:v", "3"), filters="setpts='2*floor(N/2)+N'"
+        ),
+        repaired=None,
+    ),
+    "WebM": Kind(_webm, sound=True),
+    "variable frame rate": Kind(_vfr),
+    "rotation flag 90": Kind(lambda f: _turned(f, 90)),
+    "rotation flag 180": Kind(lambda f: _turned(f, 180)),
+    "rotation flag 270": Kind(lambda f: _turned(f, 270)),
+    "pixels wider than high": Kind(
+        lambda f: write_video(f / "sar.mp4", filters="setsar=16/11"), size=(278, HEIGHT)
+    ),
+    "pixels higher than wide": Kind(
+        lambda f: write_video(f / "sar.mp4", filters="setsar=8/9"), size=(WIDTH, 162)
+    ),
+    "interlaced": Kind(_interlaced, interlaced=True),
+    "10 bit": Kind(_deep),
+    "HDR": Kind(_hdr, is_hdr=True),
+    "full-range colours": Kind(
+        lambda f: _silent(f, "full.mp4", (*_X264[:-1], "yuvj420p", "-color_range", "pc"))
+    ),
+    "odd size": Kind(_odd),
+    "several audio tracks": Kind(_tracks, sound=True),
+    "no audio": Kind(_silent),
+    "audio shorter than video": Kind(_short_sound, sound=True),
+    "video shorter than audio": Kind(_long_sound, sound=True),
+    "audio that begins late": Kind(_late_sound, sound=True),
+    "surround sound": Kind(_surround, sound=True),
+    "8 kHz sound": Kind(_low_rate_sound, sound=True),
+    "edit list": Kind(_edit_list, sound=True, numbers=tuple(range(25, N_FRAMES))),
+    "negative timestamps": Kind(_negative_dts, repaired=None),
+    "repeated timestamps": Kind(_stray_times, repaired=True),
+    "clock that jumps back": Kind(_jumping_clock, sound=True, repaired=None),
+    "cover picture": Kind(_cover, sound=True),
+    "name that is no UTF-8": Kind(lambda f: _renamed(f, b"caf\xe9 \xff.mp4")),
+    "name that begins with -": Kind(lambda f: _renamed(f, b"-i.mp4")),
+    "name with a protocol": Kind(lambda f: _renamed(f, b"concat:a|b.mp4")),
+    "one frame": Kind(lambda f: write_video(f / "one.mp4", n=1), numbers=(0,), repaired=None),
+    "size changes midway": Kind(_new_size),
+    "damaged packets": Kind(_damaged, truncated=None, numbers=(), repaired=None),
+    "cut off": Kind(_cut_off, truncated=True, numbers=(), repaired=None),
+    "cut off before the index": Kind(_without_index, refused="index (moov) is missing"),
+    "huge claimed size": Kind(_huge_claim, refused="16000x10000"),
+    "empty": Kind(lambda f: _written(f, "empty.mp4", b""), refused="is empty"),
+    "text": Kind(lambda f: _written(f, "a.mp4", b"Dear all,\n" * 50), refused="is a text file"),
+    "HLS playlist": Kind(_playlist, refused="is a playlist"),
+    "concat list": Kind(_concat, refused="is a playlist"),
+    "picture": Kind(_picture, refused="is a picture"),
+    "audio only": Kind(_sound_only, refused="holds no video"),
+    "noise": Kind(_noise, refused="no video container"),
+    "folder": Kind(_folder, refused="is a folder"),
+    "pipe": Kind(_pipe, refused="is a device or pipe"),
+    "absent": Kind(lambda f: f / "absent.mp4", refused="cannot be read"),
+}
