@@ -8,7 +8,7 @@ from typing import Literal
 from caer_build.errors import ModelMissing
 from caer_build.models.protocols import FaceDetector
 
-DetectorName = Literal["auto", "yunet", "yuface", "centerface", "dlib-hog"]
+DetectorName = Literal["auto", "yunet", "yuface", "dlib-hog"]
 
 LOWEST_SCORE = 0.5
 """What is kept in the table of detections. A track needs better ones; weak ones only carry it."""
