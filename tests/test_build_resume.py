@@ -1,0 +1,158 @@
+"""Stopped at any moment, in any order, at any time: the end is the same to the byte."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.building import build, caer, digests
+
+
+@pytest.fixture(scope="module")
+def episodes(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("episodes")
+    for name in ("lobby.s01e01.mp4", "lobby.s01e02.mp4"):
+        shutil.copy(data / "episodes" / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    episodes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, str], float]:
+    work = tmp_path_factory.mktemp("undisturbed") / "work"
+    began = time.monotonic()
+    build(work, episodes)
+    return digests(work), time.monotonic() - began
+
+
+def kill_after(seconds: float, work: Path, episodes: Path) -> None:
+    """Start a build and end it and all its children with SIGKILL."""
+    command = [sys.executable, "-m", "caer_build.cli", "build", str(episodes), "-o", str(work)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        try:
+            import os
+
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def killed_at_random_moments(
+    count: int, seed: int, episodes: Path, undisturbed: tuple[dict[str, str], float], work: Path
+) -> None:
+    expected, seconds = undisturbed
+    moments = random.Random(seed)
+    for _ in range(count):
+        # What is done stays done, so moments are drawn from less and less of the whole.
+        kill_after(moments.uniform(0.3, max(2.0, seconds / 2)), work, episodes)
+    totals = build(work, episodes)
+    assert totals["failed"] == []
+    assert digests(work) == expected
+    assert not list(work.glob("stages/**/.draft-*"))
+
+
+@pytest.mark.timeout(600)
+def test_killed_three_times(
+    episodes: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+) -> None:
+    killed_at_random_moments(3, 1, episodes, undisturbed, tmp_path / "work")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_killed_at_thirty_moments(
+    episodes: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+) -> None:
+    for part in range(6):
+        work = tmp_path / f"work{part}"
+        killed_at_random_moments(5, 100 + part, episodes, undisturbed, work)
+        shutil.rmtree(work)
+
+
+@pytest.mark.timeout(600)
+def test_moved_sources_and_one_threshold(
+    episodes: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+) -> None:
+    """A moved source is known by content; a threshold re-runs only what depends on it."""
+    work, moved = tmp_path / "work", tmp_path / "elsewhere"
+    shutil.copytree(episodes, moved)
+    build(work, moved / "lobby.s01e02.mp4")
+    before = {f: f.stat().st_mtime_ns for f in work.glob("stages/**/manifest.json")}
+    (moved / "lobby.s01e02.mp4").rename(moved / "renamed.mp4")
+    build(work, moved / "renamed.mp4")
+    assert {f: f.stat().st_mtime_ns for f in work.glob("stages/**/manifest.json")} == before
+    names = {json.loads(f.read_text())["unit"] for f in before}
+    assert "renamed" not in names
+    build(work, moved / "renamed.mp4", options=["--set", "screening.min_face_px=200"])
+    fresh = set(work.glob("stages/**/manifest.json")) - set(before)
+    assert {json.loads(f.read_text())["stage"] for f in fresh} <= {"screening", "cutting"}
+
+
+@pytest.mark.timeout(600)
+def test_an_added_episode_renames_nobody_and_encodes_nothing_again(
+    episodes: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+) -> None:
+    import pandas as pd
+
+    work = tmp_path / "work"
+    build(work, episodes / "lobby.s01e02.mp4")
+    old = pd.read_parquet(work / "tables" / "identities.parquet").set_index("track_id").person_id
+    pieces = {f: f.stat().st_mtime_ns for f in work.glob("stages/cutting/*/pieces/*/clip.mp4")}
+    assert pieces
+    build(work, episodes)
+    new = pd.read_parquet(work / "tables" / "identities.parquet").set_index("track_id").person_id
+    assert new[old.index].tolist() == old.tolist()
+    assert all(f.stat().st_mtime_ns == t for f, t in pieces.items())
+    assert set(new) & set(old) == set(old)
+    # The clips are those of a build of both at once; only names of persons may differ.
+    expected, _ = undisturbed
+    same = {n: d for n, d in digests(work).items() if n.startswith("clips/")}
+    assert same == {n: d for n, d in expected.items() if n.startswith("clips/")}
+
+
+def test_a_second_build_waits_for_the_first(
+    episodes: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    command = [sys.executable, "-m", "caer_build.cli", "build", str(episodes), "-o", str(work)]
+    pair = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [p.communicate(timeout=600)[1] for p in pair]
+    assert [p.returncode for p in pair] == [0, 0]
+    assert sum("is in use by process" in text for text in said) == 1
+    assert digests(work) == undisturbed[0]
+
+
+def test_interrupted_by_hand_ends_with_130(episodes: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    command = [sys.executable, "-m", "caer_build.cli", "build", str(episodes), "-o", str(work)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (work / "recipe.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Run the same command again" in said
+    status = json.loads(caer("status", work, "--json").stdout)
+    assert set(status) == {"lobby.s01e01", "lobby.s01e02", "lobby"}
