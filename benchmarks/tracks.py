@@ -38,8 +38,6 @@ lines between them; dlib HOG has our joining.
 """
 INTERVAL_S = 0.2
 WIDTH = 480
-HOG_SETTINGS = TrackSettings(strong_score=0.2, weak_score=0.0)
-"""dlib's scores start at its own threshold."""
 
 Joined = tuple[list[FaceTrack], list[TrackBox]]
 Join = Callable[[Sequence[records.Shot], Sequence[FaceDetection], Timeline], Joined]
@@ -91,13 +89,13 @@ class Detected:
         return Timeline(np.array(self.pts_s), 2 * self.pts_s[-1] - self.pts_s[-2])
 
 
-def ours(settings: TrackSettings) -> Join:
-    return lambda shots, rows, timeline: build_tracks(shots, rows, timeline, settings)[:2]
-
-
-def greedy_iou(
-    shots: Sequence[records.Shot], rows: Sequence[FaceDetection], _: Timeline
+def ours(
+    shots: Sequence[records.Shot], rows: Sequence[FaceDetection], timeline: Timeline
 ) -> Joined:
+    return build_tracks(shots, rows, timeline, TrackSettings())[:2]
+
+
+def greedy_iou(shots: Sequence[records.Shot], rows: Sequence[FaceDetection], _: Timeline) -> Joined:
     """The plainest joining there is: of sampled frame to sampled frame, by overlap."""
     tracks, boxes = [], []
     for shot in shots:
@@ -144,9 +142,9 @@ def run() -> Iterator[Row]:
         hog: Watch(load("dlib-hog", None, WIDTH)),
     }
     joins: dict[str, tuple[str, Join]] = {
-        "ours": ("ours", ours(TrackSettings())),
+        "ours": ("ours", ours),
         "greedy-iou": ("ours", greedy_iou),
-        hog: (hog, ours(HOG_SETTINGS)),
+        hog: (hog, ours),
     }
     yield from _lobby(test_data() / "episodes", detectors, joins)
     yield from _synthetic(synthetic_faces.photographs(test_data()), detectors, joins)

@@ -15,8 +15,9 @@ from caer_build.errors import ModelMissing
 from caer_build.models.face_results import no_faces, shrunk, tidy
 from caer_build.models.protocols import Faces, Images
 
-SCORE_SCALE = 2.0
-"""dlib's score is a distance to a hyperplane, 0 at its threshold and about 2-3 on clear faces."""
+LOWEST_SCORE = 0.85
+"""dlib's score is a distance to a hyperplane: 0 at its own threshold, where false faces are rare
+already, 2-3 on clear faces. It is laid on [0.85, 1), where other detectors have such faces."""
 
 
 class DlibHog:
@@ -45,7 +46,7 @@ class DlibHog:
         self._detector = dlib.get_frontal_face_detector()
 
     def detect(self, picture: Images) -> Faces:
-        """The faces of one (h, w, 3) BGR picture; the score is ``s / (s + 2)`` of dlib's ``s``."""
+        """The faces of one (h, w, 3) BGR picture; a score is ``1 - 0.15 exp(-s)`` of dlib's."""
         small, factor = shrunk(picture, self._width)
         rgb = np.ascontiguousarray(small[..., ::-1])
         with self._lock:
@@ -59,7 +60,7 @@ class DlibHog:
         landmarks = np.full((len(found), 5, 2), np.nan, np.float32)
         return tidy(
             boxes * np.float32(factor),
-            raw / (raw + SCORE_SCALE),
+            1 - (1 - LOWEST_SCORE) * np.exp(-raw),
             landmarks,
             picture.shape[1],
             picture.shape[0],
