@@ -105,7 +105,9 @@ class _Job:
             )
             sound = None
             if self.headers.audio is not None:
-                sound = stack.enter_context(SoundReader(self.source, self.headers.audio))
+                sound = stack.enter_context(
+                    SoundReader(self.source, self.headers.audio, by_counting)
+                )
             for request in batch:
                 try:
                     result = self._cut(request, frames, sound)

@@ -21,6 +21,7 @@ from caer_build.errors import DecodeError
 from caer_build.media.clock import Clock
 from caer_build.media.probe import AudioTrack
 from caer_build.media.source import name_of, open_source
+from caer_build.media.spans import SEEK_GAP_S, SEEK_MARGIN_S
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
@@ -36,7 +37,8 @@ _PREROLL_S = 0.5
 """Decoding begins this much earlier: a lossy codec's first frames lack their predecessors."""
 _JITTER_S = 0.012
 """Timestamps may stray this much (containers count in ms) before it counts as a hole."""
-_PACKET_STEP = Fraction(1, 1024)
+_PACKETS_PER_S = Fraction(47)
+"""for packets that carry no time; AAC at 48 kHz"""
 _SELF_CONTAINED = ("aac", "aac_latm", "ac3", "eac3", "mp3", "mp3float", "opus", "vorbis", "flac")
 """Decoders that need no more than the extradata, so that a fresh one can be made for each span:
 some keep the state of their noise generator when they are flushed."""
@@ -52,23 +54,33 @@ class SoundReader:
 
     What comes out for a span depends on the file and the span alone.
 
+    Args:
+        timestamps_repaired: the file's clock stands still or jumps; it is carried on as the
+            pictures' is, and the file is read from its start.
+
     Attributes:
         rate: samples per second given out.
         channels: 1 or 2; more are mixed down to stereo.
     """
 
-    def __init__(self, path: Path, track: AudioTrack) -> None:
-        self._path, self._track = path, track
+    def __init__(self, path: Path, track: AudioTrack, timestamps_repaired: bool = False) -> None:
+        self._path, self._track, self._repaired = path, track, timestamps_repaired
         self.rate = clip_rate(track.rate)
         self.channels = min(track.channels, 2)
         self._stack = ExitStack()
         self._window: deque[tuple[float, float, Packet[AudioStream]]] = deque()
         """(repaired time, repair, packet) of the packets a coming span may need, seconds"""
+        self._may_seek = not timestamps_repaired
 
     def __enter__(self) -> SoundReader:
+        self._open()
+        return self
+
+    def _open(self) -> None:
         from av.audio.stream import AudioStream
         from av.stream import Discard
 
+        self._stack.close()
         container = self._stack.enter_context(open_source(self._path))
         stream = container.streams[self._track.index]
         if not isinstance(stream, AudioStream):
@@ -81,9 +93,12 @@ class SoundReader:
             if other.index != stream.index:
                 other.discard = Discard.all
         stream.codec_context.thread_count = 1
-        self._stream = stream
-        self._packets = self._read(container.demux(stream))
-        return self
+        self._container, self._stream = container, stream
+        self._begin_reading()
+
+    def _begin_reading(self) -> None:
+        self._window.clear()
+        self._packets = self._read(self._container.demux(self._stream))
 
     def __exit__(
         self,
@@ -118,6 +133,7 @@ class SoundReader:
         return n_samples / self._stream.codec_context.sample_rate
 
     def _span(self, start_s: float, stop_s: float) -> Iterator[tuple[float, Packet[AudioStream]]]:
+        self._skip_towards(start_s)
         while not self._window or self._window[-1][0] < stop_s:
             entry = next(self._packets, None)
             if entry is None:
@@ -129,6 +145,27 @@ class SoundReader:
             if time_s < stop_s:
                 yield shift_s, packet
 
+    def _skip_towards(self, start_s: float) -> None:
+        import av
+
+        here_s = self._window[-1][0] if self._window else 0.0
+        if not self._may_seek or start_s - here_s < SEEK_GAP_S:
+            return
+        try:
+            base = self._stream.time_base or Fraction(1, self._track.rate)
+            target = round((start_s - SEEK_MARGIN_S) / base)
+            self._container.seek(target, stream=self._stream, backward=True)
+            self._begin_reading()
+            first = next(self._packets, None)
+        except av.error.FFmpegError:
+            first = None
+        if first is None or first[0] > start_s:
+            # Landed behind the span: this file cannot be trusted to seek.
+            self._may_seek = False
+            self._open()
+        else:
+            self._window.append(first)
+
     def _read(
         self, demuxed: Iterator[Packet[AudioStream]]
     ) -> Iterator[tuple[float, float, Packet[AudioStream]]]:
@@ -136,17 +173,19 @@ class SoundReader:
 
         base = self._stream.time_base or Fraction(1, self._track.rate)
         start = self._stream.start_time
-        clock = Clock(base, 1 / _PACKET_STEP, 0.0 if start is None else float(start * base))
+        time_s = 0.0 if start is None else float(start * base)
+        clock = Clock(base, _PACKETS_PER_S, time_s)
         while True:
             try:
                 packet = next(demuxed, None)
             except av.error.FFmpegError:
                 return
-            if packet is None or packet.size == 0:
+            if packet is None or (packet.size == 0 and packet.dts is None):
                 return
             ticks = packet.dts if packet.pts is None else packet.pts
-            time_s = clock.time_of(ticks)
-            yield time_s, time_s - (time_s if ticks is None else clock.seconds(ticks)), packet
+            claimed_s = time_s if ticks is None else clock.seconds(ticks)
+            time_s = clock.time_of(ticks) if self._repaired else claimed_s
+            yield time_s, time_s - claimed_s, packet
 
     def _fresh_decoder(self) -> AudioCodecContext:
         from av.codec.context import CodecContext

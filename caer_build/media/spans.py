@@ -2,8 +2,8 @@
 
 A span is decoded from the last keyframe at or before its first frame, never from an earlier one:
 what comes out depends on the file and the span alone, not on which other spans are asked for.
-Packets between two spans are read but not decoded, and there is no seeking, which many
-containers do only roughly.
+Packets between two spans are read but not decoded; a long way is skipped by seeking to well
+before the span, which may be as rough as containers do it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 
 Ticks = npt.NDArray[np.int64]
+
+SEEKABLE = ("mov", "matroska", "avi", "mpegts")
+"""containers in which a long way to the next span is skipped"""
+SEEK_GAP_S, SEEK_MARGIN_S = 30.0, 12.0
+"""How far ahead a span must be for it, and how far before the span to go on reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,11 @@ def timed(span: Span, pts: Ticks, timeline: Timeline, headers: Headers) -> Timed
         timeline: their seconds.
     """
     end = span.end
-    stop_pts = int(pts[end]) if end < len(pts) else round(timeline.end_s / headers.time_base)
+    if end < len(pts):
+        stop_pts = int(pts[end])
+    else:
+        shown_s = timeline.end_s - timeline.start_of(end - 1)
+        stop_pts = int(pts[end - 1]) + max(1, round(shown_s / headers.time_base))
     times = [timeline.start_of(frame) for frame in (span.start, end - 1, end)]
     return TimedSpan(span, int(pts[span.start]), stop_pts, times[0], times[1], times[2])
 
@@ -114,12 +123,26 @@ class SpanReader:
         """the keyframe from which the decoder has been fed"""
         self._ready: deque[VideoFrame] = deque()
         self._ended = False
+        self._skipped = False
+        """whether packets before the window were skipped rather than read"""
+        self._may_seek = headers.container.split(",")[0] in SEEKABLE
 
     def __enter__(self) -> SpanReader:
-        container = self._stack.enter_context(open_source(self._path))
-        self._stream = video_stream(container, self._headers, self._threads)
-        self._packets = packets(container, self._stream, DecodeReport())
+        self._open()
         return self
+
+    def _open(self) -> None:
+        self._stack.close()
+        self._container = self._stack.enter_context(open_source(self._path))
+        self._stream = video_stream(self._container, self._headers, self._threads)
+        self._begin_reading(skipped=False)
+
+    def _begin_reading(self, skipped: bool) -> None:
+        self._packets = packets(self._container, self._stream, DecodeReport())
+        self._skipped, self._ended, self._run = skipped, False, None
+        self._window.clear()
+        self._ready.clear()
+        self._n_fed = 0
 
     def __exit__(
         self,
@@ -154,12 +177,13 @@ class SpanReader:
 
     def _go_to(self, start: int) -> None:
         """Feeds the decoder from the last keyframe shown at or before ``start``, if it is not."""
-        while not self._ended and not (self._window and _is_beyond(self._window[-1], start)):
-            packet = next(self._packets)
-            self._ended = is_flush(packet)
-            self._window.append(packet)
-            if _opens_run(packet, start):
-                self._forget_before(len(self._window) - 1)
+        self._skip_towards(start)
+        self._read_beyond(start)
+        if self._skipped and not any(_opens_run(packet, start) for packet in self._window):
+            # Landed behind the keyframe: this file cannot be trusted to seek.
+            self._may_seek = False
+            self._open()
+            self._read_beyond(start)
         for number in range(len(self._window) - 1, -1, -1):
             if _opens_run(self._window[number], start):
                 self._forget_before(number)
@@ -169,6 +193,32 @@ class SpanReader:
         self._run, self._n_fed = self._window[0], 0
         self._ready.clear()
         self._stream.codec_context.flush_buffers()
+
+    def _skip_towards(self, start: int) -> None:
+        import av
+
+        base = self._headers.time_base
+        here = next((t for p in reversed(self._window) if (t := _time(p)) is not None), None)
+        here_s = self._headers.start_s if here is None else float(here * base)
+        if not self._may_seek or float(start * base) - here_s < SEEK_GAP_S:
+            return
+        try:
+            target = start - round(SEEK_MARGIN_S / base)
+            self._container.seek(target, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            self._may_seek = False
+            self._open()
+            return
+        self._begin_reading(skipped=True)
+
+    def _read_beyond(self, start: int) -> None:
+        """Reads until no packet to come can be a keyframe shown at or before ``start``."""
+        while not self._ended and not (self._window and _is_beyond(self._window[-1], start)):
+            packet = next(self._packets)
+            self._ended = is_flush(packet)
+            self._window.append(packet)
+            if _opens_run(packet, start):
+                self._forget_before(len(self._window) - 1)
 
     def _forget_before(self, number: int) -> None:
         for _ in range(number):

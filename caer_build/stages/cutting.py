@@ -155,23 +155,10 @@ class _Cutter:
 
     def _request(self, clip: Clip, out: Path) -> CutRequest:
         from caer_build.media.cut import CutRequest
-        from caer_build.media.spans import TimedSpan
+        from caer_build.media.spans import timed
 
-        start, end = clip.start_frame, clip.end_frame
-        stop_s = self._timeline.start_of(end)
-        if end < len(self._ticks):
-            stop_pts = int(self._ticks[end])
-        else:
-            shown_s = stop_s - self._timeline.start_of(end - 1)
-            stop_pts = int(self._ticks[end - 1]) + round(shown_s / self._headers.time_base)
-        span = TimedSpan(
-            span=Span(start, end),
-            start_pts=int(self._ticks[start]),
-            stop_pts=stop_pts,
-            start_s=self._timeline.start_of(start),
-            stop_s=stop_s,
-        )
-        return CutRequest(span, out)
+        span = Span(clip.start_frame, clip.end_frame)
+        return CutRequest(timed(span, self._ticks, self._timeline, self._headers), out)
 
 
 def run(context: Context[CuttingSettings]) -> None:
