@@ -45,9 +45,10 @@ class ShotScorer(Protocol):
     version: str
 
     def scores(self, chunks: Iterator[Images]) -> Floats:
-        """Scores (n,) in [0, 1] of the n frames in ``chunks``, each (m, 27, 48, 3) RGB.
+        """Scores (n, 2) in [0, 1] of the n frames in ``chunks``, each (m, 27, 48, 3) RGB.
 
-        A score at frame f means: f is the last frame before a cut, or lies in a transition.
+        ``[f, 0]``: a shot ends at f, by a cut between f and f + 1 or about the middle of a
+        gradual transition. ``[f, 1]``: f lies in a gradual transition. 0.5 is the threshold.
         """
         ...
 
