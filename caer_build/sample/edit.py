@@ -71,7 +71,8 @@ def _drawn(placed: Placed, number: int, pictures: Pictures) -> Pixels:
         x, y, width, height = layer.box
         canvas[y : y + height, x : x + width] = _layer(layer, at, progress, pictures)
     canvas = cast(Pixels, cv2.multiply(canvas, _vignette(), scale=1 / 255))
-    canvas = _grained(canvas, at)
+    if shot.grain:
+        canvas = _grained(canvas, at)
     draw_overlay(canvas, shot.overlay, at)
     return canvas
 
@@ -96,7 +97,7 @@ def _layer(layer: Layer, at: int, progress: float, pictures: Pictures) -> Pixels
         shown = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
     if layer.blur_px:
         soft = cv2.GaussianBlur(shown, (0, 0), layer.blur_px / smaller)
-        shown = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
+        shown = cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC)
     if layer.grade != "plain":
         shown = cv2.LUT(shown, _curves(layer.grade))
     return cast(Pixels, shown)

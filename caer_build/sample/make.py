@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +16,9 @@ from caer_build.media.sound import SoundReader
 from caer_build.sample.edit import frames_of
 from caer_build.sample.material import PIECES, credits_text, find
 from caer_build.sample.pictures import Pictures
-from caer_build.sample.script import RATE, SHOTS
+from caer_build.sample.script import RATE, SHOTS, Shot
 from caer_build.sample.soundtrack import Samples, soundtrack
-from caer_build.sample.timeline import place, truth_of
+from caer_build.sample.timeline import Placed, place, truth_of
 from caer_build.store import disk_errors, flush, sha256_of
 
 _NAME = "sample.s01e01"
@@ -39,7 +40,7 @@ class SamplePaths:
         return self.episode, self.truth, self.sources
 
 
-def make_sample(out: Path, force: bool = False) -> SamplePaths:
+def make_sample(out: Path, force: bool = False, shots: Sequence[Shot] = SHOTS) -> SamplePaths:
     """Cut the sample episode (about 80 s) into the folder ``out``, with its truth and sources.
 
     The same versions on the same machine give the same bytes. Files that are there already and
@@ -48,12 +49,13 @@ def make_sample(out: Path, force: bool = False) -> SamplePaths:
     Args:
         out: a folder; made where it does not exist.
         force: replace files of these names that differ.
+        shots: the edit list.
 
     Raises:
         ModelMissing: if the packages of the extra ``demo`` are not installed.
         CaerError: if a file of one of the names exists, differs, and ``force`` is not given.
     """
-    pictures = Pictures(SHOTS)
+    pictures = Pictures(shots)
     if out.exists() and not out.is_dir():
         raise CaerError(f"{out} is a file, expected a folder.", "Name a folder, new or existing.")
     made = _paths(out)
@@ -61,7 +63,7 @@ def make_sample(out: Path, force: bool = False) -> SamplePaths:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{_NAME}.", dir=out) as beside:
             drafts = _paths(Path(beside))
-            _write(drafts, pictures)
+            _write(drafts, place(shots), pictures)
             _put_in_place(drafts, made, force)
     return made
 
@@ -71,8 +73,7 @@ def _paths(folder: Path) -> SamplePaths:
     return SamplePaths(*(folder / name for name in names))
 
 
-def _write(paths: SamplePaths, pictures: Pictures) -> None:
-    placed = place(SHOTS)
+def _write(paths: SamplePaths, placed: Sequence[Placed], pictures: Pictures) -> None:
     sound = soundtrack(placed, _film_sound())
     encode_frames(frames_of(placed, pictures), sound, Fraction(RATE), paths.episode)
     truth = json.dumps(truth_of(placed), indent=1, ensure_ascii=True)

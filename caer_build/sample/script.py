@@ -88,9 +88,11 @@ class Shot:
     transition: Transition = "cut"
     transition_frames: int = 0
     overlay: Overlay = ""
+    grain: bool = True
+    """false: clean as on a monitor; grain on a defocused face would pass for detail"""
 
 
-LETTERBOX: Box = (0, 66, WIDTH, 408)
+SMALL: Box = (100, 109, 760, 322)
 LEFT, RIGHT = (0, 0, 478, HEIGHT), (482, 0, 478, HEIGHT)
 
 
@@ -218,13 +220,14 @@ SHOTS: tuple[Shot, ...] = (
         75,
         (
             Layer(
-                "astronaut", View(232, 150, 330), View(226, 145, 300), grade="cold", blur_px=13.0
+                "astronaut", View(232, 150, 330), View(226, 145, 300), grade="night", blur_px=15.0
             ),
         ),
         Sound("room", 174.6),
         ("Commander",),
         "single",
         overlay="viewfinder",
+        grain=False,
     ),
     Shot(
         95,
@@ -236,7 +239,9 @@ SHOTS: tuple[Shot, ...] = (
     Shot(
         60,
         (
-            Layer("bikes", View(320, 136, 640), View(328, 129, 606), (106, 137), 0.5, LETTERBOX),
+            Layer("bikes", View(320, 136, 480), View(320, 136, 480), (106, 137), 0.5,
+                  blur_px=22.0, grade="night"),
+            Layer("bikes", View(320, 136, 640), View(328, 134, 622), (106, 137), 0.5, SMALL),
         ),
         Sound("street", 92.5),
         ("Cyclist",),
