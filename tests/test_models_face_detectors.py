@@ -143,6 +143,55 @@ def test_the_network_read_from_the_library_is_the_librarys(
         assert np.abs(found.landmarks[0].ravel() - expected[0, 5:]).max() < 1.01
 
 
+def write_as_yunet(file: Path) -> None:
+    """The network of the wheel as a file of the form that OpenCV's YuNet has."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(yuface_network.build(yuface_network.find_library()[0]))
+    graph = model.graph
+    levels = [output.name for output in graph.output]
+    del graph.output[:]
+
+    def add(kind: str, *inputs: str, name: str, **attributes: object) -> str:
+        graph.node.append(onnx.helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def whole(name: str, *values: int) -> str:
+        array = np.array(values, np.int64)
+        graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+        return name
+
+    first = 0
+    for kind, channels in yuface_network.HEADS:
+        for stride, level in zip(yuface_network.STRIDES, levels, strict=True):
+            name = f"{kind}_{stride}"
+            begin, end = whole(f"{name}b", first), whole(f"{name}e", first + channels)
+            x = add("Slice", level, begin, end, whole(f"{name}a", 1), name=f"{name}s")
+            x = add("Transpose", x, name=f"{name}t", perm=[0, 2, 3, 1])
+            logits = kind in ("cls", "obj")
+            shape = whole(f"{name}f", 1, -1, channels)
+            x = add("Reshape", x, shape, name=f"{name}r" if logits else name)
+            if logits:
+                add("Sigmoid", x, name=name)
+            shape_of = [1, None, channels]
+            kind_of = onnx.TensorProto.FLOAT
+            graph.output.append(onnx.helper.make_tensor_value_info(name, kind_of, shape_of))
+        first += channels
+    onnx.save(model, str(file))
+
+
+def test_yunet_in_opencv_sees_what_the_embedded_detector_sees(
+    detector: FaceDetector, portrait: np.ndarray, tmp_path: Path
+) -> None:
+    write_as_yunet(tmp_path / "face_detection_yunet_2023mar.onnx")
+    yunet = face_detectors.load("auto", tmp_path, 480)
+    assert yunet.version.startswith("YuNet face_detection_yunet_2023mar.onnx")
+    for picture in (portrait, portrait[:, 100:400], np.zeros((90, 160, 3), np.uint8)):
+        one, other = yunet.detect(picture), detector.detect(picture)
+        np.testing.assert_allclose(one.boxes, other.boxes, atol=1e-2)
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-4)
+        np.testing.assert_allclose(one.landmarks, other.landmarks, atol=1e-2)
+
+
 def test_real_shots_with_and_without_people(detector: FaceDetector) -> None:
     av = pytest.importorskip("av")
     video = DATA / "episodes" / "lobby.s01e02.mp4"
