@@ -190,6 +190,13 @@ def test_a_person_is_recognised_in_another_episode() -> None:
     assert group_show([], rule) == []
 
 
+def test_an_episode_without_any_embedding_is_no_obstacle() -> None:
+    rule = IdentitySettings()
+    blind = group_episode([track("e0-s0-a", 0, 10)], {}, rule)
+    seen = group_episode([track("e1-s0-a", 0, 10)], {"e1-s0-a": embedding("e1-s0-a", 0)}, rule)
+    assert group_show([blind, seen], rule) == [["e0-s0-a"], ["e1-s0-a"]]
+
+
 def test_who_is_apart_in_one_episode_stays_apart_in_the_show() -> None:
     first = [track("e1-s0-a", 0, 10), track("e1-s0-b", 0, 10)]
     second = [track("e2-s0-c", 0, 10)]

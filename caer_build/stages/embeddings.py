@@ -10,7 +10,6 @@ The crops were stored by the scan: nothing is decoded again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +31,7 @@ class EmbeddingSettings(BaseModel):
     embedder: Literal["auto", "dlib-resnet", "sface"] = Field(
         "auto", description="face embedder; auto: dlib-resnet"
     )
-    chips: int = Field(4, ge=1, le=32, description="crops embedded per track (count)")
+    chips: int = Field(5, ge=1, le=32, description="crops embedded per track (count)")
     steady_yaw_deg: float = Field(
         35.0, ge=0, le=90, description="heads turned further are embedded only for want of others"
     )
@@ -96,16 +95,22 @@ def track_embedding(track_id: str, model: str, vectors: Floats) -> TrackEmbeddin
     return TrackEmbedding(track_id, model, values.tolist(), len(vectors))
 
 
-def chip_of(crops: Path, crop: FaceCrop, detection: FaceDetection) -> Images:
-    """The aligned chip, (150, 150, 3) RGB, of a detection from its stored loose crop."""
+def chip_of(jpeg: bytes, crop: FaceCrop, detection: FaceDetection) -> Images:
+    """The aligned chip, (150, 150, 3) RGB, of a detection from its stored loose crop.
+
+    Raises:
+        IntegrityError: if the crop is no JPEG.
+    """
     import cv2
 
     from caer_build.models.alignment import align
 
-    data = np.frombuffer(read_piece(crops, crop.offset, crop.length), dtype=np.uint8)
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
     if decoded is None:
-        raise IntegrityError(f"A crop in {crops} is no JPEG.", "Run `caer verify --repair`.")
+        raise IntegrityError(
+            f"The crop of face {crop.index} in frame {crop.frame} is no JPEG.",
+            "Run `caer verify --repair`.",
+        )
     picture = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
     height, width = picture.shape[:2]
     points = np.array(detection.landmarks).reshape(5, 2) - (crop.x1, crop.y1)
@@ -119,7 +124,7 @@ def run(context: Context[EmbeddingSettings]) -> None:
     embedder = load(context.settings.embedder, model_folder(), context.settings.threads)
     detections = {(d.frame, d.index): d for d in context.read("detections")}
     crops = {(c.frame, c.index): c for c in context.read("crops")}
-    crops_file = context.file("crops.bin")
+    stored = context.file("crops.bin")
     members: dict[str, list[FaceDetection]] = {}
     for member in context.read("track_detections"):
         members.setdefault(member.track_id, []).append(detections[member.frame, member.index])
@@ -128,7 +133,8 @@ def run(context: Context[EmbeddingSettings]) -> None:
     for number, (track_id, own) in enumerate(sorted(members.items())):
         chosen = [own[i] for i in choose_chips(own, context.settings)]
         if chosen:
-            chips = [chip_of(crops_file, crops[d.frame, d.index], d) for d in chosen]
+            found = [(crops[d.frame, d.index], d) for d in chosen]
+            chips = [chip_of(read_piece(stored, c.offset, c.length), c, d) for c, d in found]
             vectors = embedder.embed(np.stack(chips))
             rows.append(track_embedding(track_id, embedder.version, vectors))
             n_chips += len(chips)
