@@ -16,15 +16,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from caer_build.arrays import load_timeline, read_features
 from caer_build.errors import SchemaError
 from caer_build.frames import Timeline, runs
 from caer_build.models.protocols import Floats, Images, ShotScorer
 from caer_build.records import Shot, TransitionIn
+from caer_build.stage import Artifact, Context, Stage
 
 
 class ShotSettings(BaseModel):
@@ -169,3 +171,37 @@ def to_shots(episode_id: str, found: Sequence[Boundary], timeline: Timeline) -> 
             )
         )
     return shots
+
+
+def run(context: Context[ShotSettings]) -> None:
+    timeline = load_timeline(context.file("timeline.npz"))
+    features = context.file("features.zst")
+    scorer = make_scorer(context.settings, timeline)
+    n_read = 0
+
+    def told() -> Iterator[Images]:
+        nonlocal n_read
+        for chunk in read_features(features):
+            yield chunk
+            n_read += len(chunk)
+            context.progress(n_read, len(timeline))
+
+    scores = scorer.scores(told())
+    found = boundaries(scores, contrasts(read_features(features)), context.settings)
+    context.write("shots", to_shots(context.unit, found, timeline))
+
+
+def versions(settings: ShotSettings) -> tuple[str, ...]:
+    return (make_scorer(settings, Timeline(np.zeros(1), 1.0)).version,)
+
+
+STAGE: Stage[Any] = Stage(
+    name="shots",
+    version=1,
+    settings=ShotSettings,
+    scope="episode",
+    reads=("features.zst", "timeline.npz"),
+    writes=(Artifact("shots", Shot, published=True),),
+    run=run,
+    versions=versions,
+)
