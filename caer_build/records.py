@@ -7,6 +7,7 @@ cannot drift apart.
     lobby.s01e02                      an episode
     lobby.s01e02-s000113              the shot that begins at frame 113
     lobby.s01e02-s000113-t01          its second face track
+    lobby.s01e02-s000113-t01-p        the person founded by that track
     lobby.s01e02-s000113-t01-000120   a clip of that track that begins at frame 120
 
 A dataclass refuses to exist when it is wrong, and says what it expected and what it found.

@@ -12,7 +12,7 @@ places that they have in the chips dlib cuts (``get_face_chip``, size 150, paddi
     +-----------------------------+
 
 The places were measured: the median positions of a five-point detector's landmarks in the
-chips that dlib's own predictor made of 470 faces, made symmetric. Recognition with this template
+chips that dlib's own predictor made of 450 faces, made symmetric. Recognition with this template
 was as good as with dlib's predictor, which would cost a second model.
 """
 

