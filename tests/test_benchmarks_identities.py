@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.identities import Material, b_cubed, score, violations
+from benchmarks.identities import (
+    Material,
+    b_cubed,
+    data_folder,
+    gather,
+    ours,
+    score,
+    violations,
+)
+from caer_build.models.dlib_resnet import DlibResnet
 from caer_build.records import FaceTrack
+from caer_build.stages.embeddings import EmbeddingSettings, track_embedding
+from caer_build.stages.identities import IdentitySettings
 
 
 def track(track_id: str, start: int, end: int, n_detections: int = 5) -> FaceTrack:
@@ -66,3 +77,19 @@ def test_a_shot_counts_once_by_its_longest_track_and_without_one_as_alone() -> N
     apart = score(Material(tracks, {}, people), person_of | {f"{second}-s0-a": 3})
     assert apart["persons_across"] == 0.0
     assert apart["b_cubed_recall"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.slow
+def test_the_people_of_both_episodes_are_told_apart_and_found_again() -> None:
+    if not (data_folder() / "episodes").is_dir():
+        pytest.skip(f"no test data: {data_folder()} is absent (set CAER_TEST_DATA)")
+    material = gather(data_folder(), EmbeddingSettings())
+    embedder = DlibResnet()
+    embeddings = {
+        track_id: track_embedding(track_id, embedder.version, embedder.embed(chips))
+        for track_id, chips in material.chips.items()
+    }
+    found = score(material, ours(material, embeddings, IdentitySettings()))
+    assert found["b_cubed_f"] >= 0.95
+    assert found["cannot_link_violations"] == 0
+    assert found["persons_across"] == 1.0
