@@ -33,7 +33,7 @@ demo: setup
 	$(BIN)/caer demo -o demo
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: setup
 	$(BIN)/python -m pytest

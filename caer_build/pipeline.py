@@ -22,6 +22,7 @@ from caer_build.stages import (
     embeddings,
     identities,
     ingest,
+    repeats,
     scan,
     screening,
     shots,
@@ -38,7 +39,7 @@ STAGES: tuple[Stage[Any], ...] = (
     embeddings.STAGE,
     identities.STAGE,
     clips.STAGE,
-    screening.REPEATS,
+    repeats.STAGE,
     screening.STAGE,
     cutting.STAGE,
 )

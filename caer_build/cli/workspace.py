@@ -38,8 +38,8 @@ def status(work: Work, as_json: AsJson = False) -> None:
     states = pipeline.status(workspace, known)
     if as_json:
         table: dict[str, dict[str, str]] = {}
-        for (stage, unit), state in states.items():
-            table.setdefault(unit, {})[stage] = state
+        for (name, unit), state in states.items():
+            table.setdefault(unit, {})[name] = state
         typer.echo(json.dumps(table, indent=1))
         return
     from rich.console import Console
@@ -52,16 +52,16 @@ def status(work: Work, as_json: AsJson = False) -> None:
         grid.add_column(scope)
         for stage in stages:
             grid.add_column(stage.name)
-        units = {u for s in stages for u, _ in pipeline.units_of(s, known)}
-        for unit in sorted(units):
+        units = sorted({unit for stage, unit in states if stage in {s.name for s in stages}})
+        for unit in units:
             row = [states.get((stage.name, unit), "missing") for stage in stages]
             grid.add_row(unit, *(_LOOKS[state] for state in row))
         console.print(grid)
-    for (stage_name, unit), state in states.items():
-        failure = workspace.failure(stage_name, unit)
+    for (name, unit), state in states.items():
+        failure = workspace.failure(name, unit)
         if state == "failed" and failure is not None:
             console.print(
-                f"[red]{unit}[/] at {stage_name}: {failure['message']} {failure['remedy']}",
+                f"[red]{unit}[/] at {name}: {failure['message']} {failure['remedy']}",
                 highlight=False,
             )
 

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from caer_build.arrays import load_timeline, read_features
 from caer_build.errors import SchemaError
+from caer_build.fingerprints import frame_hashes
 from caer_build.frames import Timeline, runs
 from caer_build.models.protocols import Floats, Images, ShotScorer
 from caer_build.records import Shot, TransitionIn
@@ -189,6 +190,8 @@ def run(context: Context[ShotSettings]) -> None:
     scores = scorer.scores(told())
     found = boundaries(scores, contrasts(read_features(features)), context.settings)
     context.write("shots", to_shots(context.unit, found, timeline))
+    hashes = [frame_hashes(chunk) for chunk in read_features(features)]
+    np.save(context.output("hashes.npy"), np.concatenate(hashes))
 
 
 def versions(settings: ShotSettings) -> tuple[str, ...]:
@@ -201,7 +204,7 @@ STAGE: Stage[Any] = Stage(
     settings=ShotSettings,
     scope="episode",
     reads=("features.zst", "timeline.npz"),
-    writes=(Artifact("shots", Shot, published=True),),
+    writes=(Artifact("shots", Shot, published=True), Artifact("hashes.npy")),
     run=run,
     versions=versions,
 )
