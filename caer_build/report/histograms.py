@@ -99,7 +99,8 @@ def histogram(
         # Shares end at 1, which belongs to the last bin.
         n_bins = min(n_bins, math.ceil(1 / width - 1e-9))
     # The same tolerance as for the number of bins: 0.6 / 0.05 is a hair below 12.
-    index = np.clip(np.floor(values / width + 1e-9).astype(np.int64), 0, n_bins - 1)
+    at = np.floor(values / width + 1e-9).astype(np.int64)
+    index = np.minimum(at, n_bins - 1)
     bins = tuple(
         Bin(
             round(i * width, 9),
@@ -109,6 +110,11 @@ def histogram(
         )
         for i in range(n_bins)
     )
-    beyond = bool(np.any(values >= bins[-1].high * (1 + 1e-9) + 1e-9))
-    has_tail = beyond and threshold.unit != "share"
+    has_tail = bool(np.any(at >= n_bins)) and threshold.unit != "share"
     return Histogram(threshold, limit, bins, has_tail, len(values), float(np.median(values)))
+
+
+def axis_marks(chart: Histogram, wanted: int = 7) -> list[float]:
+    """Edges of bins to write below the chart, evenly spaced, at most about ``wanted``."""
+    step = max(1, math.ceil(len(chart.bins) / wanted))
+    return [b.low for b in chart.bins[::step]]

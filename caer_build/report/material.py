@@ -27,6 +27,7 @@ from caer_build.stage import Source
 from caer_build.stages.screening import ScreeningSettings
 from caer_build.store import Result, Workspace
 from caer_build.tables import read_published
+from caer_build.units import units_of
 
 R = TypeVar("R")
 
@@ -129,7 +130,7 @@ def _failures(
 ) -> tuple[Failure, ...]:
     found = []
     for stage in pipeline.STAGES:
-        for unit, _ in pipeline.units_of(stage, known):
+        for unit, _ in units_of(stage, known):
             failure = workspace.failure(stage.name, unit)
             if failure is not None and (stage.name, unit) not in results:
                 found.append(Failure(**failure))

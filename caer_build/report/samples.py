@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 
 from caer_build.errors import MediaError
-from caer_build.media.still import still
+from caer_build.media.glance import glance
 from caer_build.records import Clip
 from caer_build.report.filmstrip import small_pictures
 from caer_build.report.material import Material
@@ -161,7 +161,7 @@ class Photographer:
             tries.append((source.path, at_s))
         for path, time_s in tries:
             try:
-                return still(path, time_s, STILL_PX), ""
+                return glance(path, time_s, STILL_PX), ""
             except MediaError:
                 # Whatever is wrong with the file, the stored small picture can still be shown.
                 continue

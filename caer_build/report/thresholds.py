@@ -87,7 +87,7 @@ THRESHOLDS: tuple[Threshold, ...] = (
         "ambiguous_small",
         "min_face_share",
         "face_height_share",
-        "face height of the picture's",
+        "face height as part of the picture's height",
         "share",
         "at least",
         1,

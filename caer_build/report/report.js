@@ -1,0 +1,60 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+
+  // Light, dark, or as the system likes it.
+  const theme = document.getElementById("theme");
+  theme.hidden = false;
+  theme.addEventListener("click", () => {
+    const dark = getComputedStyle(root).colorScheme === "dark" ||
+      (root.dataset.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+    root.dataset.theme = dark ? "light" : "dark";
+  });
+
+  // What a bar is, beside the pointer or the finger.
+  const tip = document.getElementById("tip");
+  const show = (event) => {
+    const bar = event.target.closest("[data-tip]");
+    tip.hidden = !bar;
+    if (!bar) return;
+    tip.textContent = bar.dataset.tip;
+    const { width, height } = tip.getBoundingClientRect();
+    const x = Math.min(event.clientX + 12, innerWidth - width - 8);
+    const below = event.clientY + 16;
+    tip.style.left = Math.max(8, x) + "px";
+    tip.style.top = (below + height < innerHeight ? below : event.clientY - height - 10) + "px";
+  };
+  document.addEventListener("pointermove", show);
+  document.addEventListener("pointerdown", show);
+  document.addEventListener("scroll", () => { tip.hidden = true; }, true);
+
+  // Timelines can be stretched; what was in the middle stays there.
+  for (const box of document.querySelectorAll(".timeline")) {
+    const scroller = box.querySelector(".scroller"), drawing = box.querySelector(".drawing");
+    const buttons = box.querySelector(".zoom");
+    const usual = Number(drawing.dataset.stretch);
+    let stretch = usual;
+    buttons.hidden = false;
+    buttons.addEventListener("click", (event) => {
+      const wanted = event.target.dataset.zoom;
+      if (!wanted) return;
+      const middle = (scroller.scrollLeft + scroller.clientWidth / 2) / scroller.scrollWidth;
+      stretch = wanted === "fit" ? 1 : wanted === "usual" ? usual : stretch * Number(wanted);
+      stretch = Math.min(Math.max(stretch, 1), 8 * usual);
+      drawing.style.width = 100 * stretch + "%";
+      scroller.scrollLeft = middle * scroller.scrollWidth - scroller.clientWidth / 2;
+    });
+  }
+
+  // One clip plays at a time.
+  document.addEventListener("play", (event) => {
+    for (const video of document.querySelectorAll("video")) {
+      if (video !== event.target) video.pause();
+    }
+  }, true);
+
+  // On paper everything that is folded is open.
+  addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details.print")) folded.open = true;
+  });
+})();
