@@ -33,7 +33,8 @@ _SOUND_AHEAD_S = 0.5
 _MAX_TIMESCALE = 1_000_000
 _USUAL_TIMESCALE = 90_000
 _UNSPECIFIED = {"colorspace": 2, "color_primaries": 2, "color_trc": 2, "range": 0}
-_AVI_SOUND = ("libmp3lame", "192k")
+_AVI_SOUND = ["-c:a", "pcm_s16le"]
+"""AVI cannot say that a lossy codec begins with some milliseconds of padding"""
 
 
 class ClipCodec(BaseModel):
@@ -212,12 +213,14 @@ def _arguments(codec: ClipCodec, first: VideoFrame, base: Fraction, sound: bool)
     video += ["-enc_time_base:v", f"{base.numerator}/{base.denominator}"]
     audio = ["-an"]
     if sound:
-        name, rate = ("aac", f"{codec.audio_kbps}k") if codec.container == "mp4" else _AVI_SOUND
-        audio = ["-map", "0:a:0", "-c:a", name, "-b:a", rate]
+        aac = ["-c:a", "aac", "-b:a", f"{codec.audio_kbps}k"]
+        audio = ["-map", "0:a:0", *(aac if codec.container == "mp4" else _AVI_SOUND)]
     same_bytes = ["-map_metadata", "-1", "-fflags", "+bitexact"]
     same_bytes += ["-flags:v", "+bitexact", "-flags:a", "+bitexact"]
     form = ["-f", codec.container]
-    if codec.container == "mp4":
+    if codec.container == "avi":
+        form += ["-bf", "0"]  # nor when a frame is shown that is stored in another order
+    else:
         form += ["-video_track_timescale", str(base.denominator), "-movflags", "+faststart"]
     return [*video, *audio, *same_bytes, *form]
 

@@ -118,8 +118,7 @@ class SoundReader:
                 placed.add(frame, shift_s)
         for frame in _decoded(decoder, None):
             placed.add(frame, 0.0)
-        while self._window and self._window[0][0] < stop_s - _PREROLL_S:
-            self._window.popleft()
+        self._forget_before(stop_s - _PREROLL_S)
         return self._converted(placed, n_samples)
 
     def length_s(self) -> float:
@@ -134,16 +133,21 @@ class SoundReader:
 
     def _span(self, start_s: float, stop_s: float) -> Iterator[tuple[float, Packet[AudioStream]]]:
         self._skip_towards(start_s)
+        self._forget_before(start_s)
         while not self._window or self._window[-1][0] < stop_s:
             entry = next(self._packets, None)
             if entry is None:
                 break
             self._window.append(entry)
-            while len(self._window) > 1 and self._window[1][0] <= start_s:
-                self._window.popleft()
+            self._forget_before(start_s)
         for time_s, shift_s, packet in self._window:
             if time_s < stop_s:
                 yield shift_s, packet
+
+    def _forget_before(self, time_s: float) -> None:
+        """Keeps the packets from the last one at or before ``time_s`` on."""
+        while len(self._window) > 1 and self._window[1][0] <= time_s:
+            self._window.popleft()
 
     def _skip_towards(self, start_s: float) -> None:
         import av
@@ -214,6 +218,8 @@ class SoundReader:
             frame.sample_rate = rate
             parts = [*resampler.resample(frame), *resampler.resample(None)]
             sound = np.concatenate([part.to_ndarray() for part in parts], axis=1)
+            # Six loud channels in two are too loud; a constant factor would hush all the others.
+            sound /= max(1.0, float(np.abs(sound).max(initial=0.0)))
         n = min(n_samples, sound.shape[1])
         out[:n] = sound[:, :n].T
         return out

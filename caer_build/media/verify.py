@@ -12,7 +12,6 @@ from caer_build.media.sound import SoundReader
 from caer_build.media.spans import TimedSpan
 
 AAC_FRAME_SAMPLES = 1024
-MP3_FRAME_SAMPLES = 1152
 _TIME_SLACK_S = 0.002
 """Containers count in milliseconds."""
 
@@ -58,8 +57,7 @@ def verify_clip(clip: Path, wanted: TimedSpan, with_sound: bool) -> ClipCheck:
         return ClipCheck(n, last_s, None)
     with SoundReader(clip, headers.audio) as sound:
         sound_s = sound.length_s()
-    slack_s = MP3_FRAME_SAMPLES * 2 if clip.suffix == ".avi" else AAC_FRAME_SAMPLES
-    if abs(sound_s - wanted.length_s) > slack_s / headers.audio.rate:
+    if abs(sound_s - wanted.length_s) > AAC_FRAME_SAMPLES / headers.audio.rate:
         raise _wrong(clip, f"{wanted.length_s:.3f} s of sound", f"{sound_s:.3f} s")
     return ClipCheck(n, last_s, sound_s)
 

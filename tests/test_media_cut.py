@@ -1,0 +1,210 @@
+"""Clips: the same bytes each time, in step, never half-written, and wrong ones are found out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from caer_build.errors import MediaError, SchemaError, StoreError
+from caer_build.frames import Span
+from caer_build.media import ffmpeg
+from caer_build.media.clipfile import ClipCodec
+from caer_build.media.cut import CutRequest, cut_clips
+from caer_build.media.sound import SoundReader
+from caer_build.media.spans import TimedSpan
+from caer_build.media.still import read_spans
+from caer_build.media.verify import AAC_FRAME_SAMPLES, verify_clip
+from tests.media import first_beep_s, number_in, write_sound, write_video
+from tests.media_kinds import KINDS
+from tests.scanned import Scanned, scan
+
+_LONG = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-pix_fmt", "yuv420p")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Scanned:
+    """Five seconds with a keyframe every 20 frames, B-frames, and a beep each second."""
+    folder = tmp_path_factory.mktemp("film")
+    sound = write_sound(folder / "sound.wav", 5.0)
+    return scan(write_video(folder / "film.mkv", _LONG, n=125, sounds=[sound]))
+
+
+def test_bytes_do_not_depend_on_what_else_is_cut(film: Scanned, tmp_path: Path) -> None:
+    spans = [(3, 30), (30, 47), (47, 60), (70, 72), (101, 125)]
+    together = [made.sha256 for made in film.cut(tmp_path, *spans)]
+    assert [film.cut(tmp_path, span)[0].sha256 for span in spans] == together
+    assert len(set(together)) == len(spans)
+
+
+def test_overlapping_clips(film: Scanned, tmp_path: Path) -> None:
+    made = film.cut(tmp_path, (10, 50), (20, 60), (20, 60), (30, 40))
+    found = {clip.out.name: scan(clip.out).numbers for clip in made}
+    assert found == {
+        "clip0.mp4": list(range(10, 50)),
+        "clip1.mp4": list(range(20, 60)),
+        "clip2.mp4": list(range(20, 60)),
+        "clip3.mp4": list(range(30, 40)),
+    }
+
+
+@pytest.mark.parametrize("start", [3, 7, 20, 24])
+def test_sound_is_in_step(film: Scanned, tmp_path: Path, start: int) -> None:
+    [made] = film.cut(tmp_path, (start, start + 40))
+    audio = scan(made.out).headers.audio
+    assert audio is not None
+    assert (audio.codec, audio.rate, audio.channels) == ("aac", 48_000, 1)
+    with SoundReader(made.out, audio) as reader:
+        heard_s = first_beep_s(reader.read(0.0, made.length_s)[:, 0], reader.rate)
+    # The source's second beep begins with frame 25.
+    assert abs(heard_s - (25 - start) / 25) < AAC_FRAME_SAMPLES / audio.rate
+
+
+def test_times_that_need_repair_are_found_by_counting(film: Scanned, tmp_path: Path) -> None:
+    by_time = film.cut(tmp_path, (33, 64))[0]
+    [by_count] = cut_clips(
+        film.path,
+        film.headers,
+        [CutRequest(film.wanted(33, 64), tmp_path / "counted.mp4")],
+        ClipCodec(),
+        timestamps_repaired=True,
+    )
+    assert scan(by_count.out).numbers == scan(by_time.out).numbers == list(range(33, 64))
+
+
+def test_a_span_that_is_not_where_it_should_be_is_counted_out(
+    film: Scanned, tmp_path: Path
+) -> None:
+    """Timestamps that match no frame: a keyframe cannot be trusted then, the count can."""
+    off = dataclasses.replace(film.wanted(33, 64), start_pts=film.wanted(33, 64).start_pts + 1)
+    [made] = cut_clips(film.path, film.headers, [CutRequest(off, tmp_path / "a.mp4")], ClipCodec())
+    assert scan(made.out).numbers == list(range(33, 64))
+
+
+def test_a_span_beyond_the_end_is_an_error_and_leaves_nothing(
+    film: Scanned, tmp_path: Path
+) -> None:
+    beyond = TimedSpan(Span(120, 140), int(film.ticks[120]), 10**9, 4.8, 5.56, 5.6)
+    with pytest.raises(MediaError, match="expected 20 frames from frame 120 on, found 5"):
+        list(
+            cut_clips(
+                film.path, film.headers, [CutRequest(beyond, tmp_path / "a.mp4")], ClipCodec()
+            )
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_times_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(SchemaError, match="start <= last < stop"):
+        TimedSpan(Span(0, 2), 0, 2, 0.0, 2.0, 1.0)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(film: Scanned, tmp_path: Path) -> None:
+    request = CutRequest(film.wanted(0, 5), tmp_path / "absent" / "a.mp4")
+    with pytest.raises(MediaError, match="No such file"):
+        list(cut_clips(film.path, film.headers, [request], ClipCodec()))
+
+
+def test_a_full_disk_is_said_to_be_one() -> None:
+    lines = ["av_interleaved_write_frame(): No space left on device"]
+    assert isinstance(ffmpeg.failure("a.mp4", 228, lines), StoreError)
+    assert not isinstance(ffmpeg.failure("a.mp4", 1, ["Unknown encoder"]), StoreError)
+
+
+def test_an_encoder_that_hangs_is_stopped(film: Scanned, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    encoding = ffmpeg.Encoding(["-f", "mp4"], tmp_path / "a.mp4", limit_s=0.3, pipe=reading)
+    os.close(reading)
+    with pytest.raises(MediaError, match="longer than 0 s"):
+        encoding.finish("a.mp4")
+    os.close(writing)
+
+
+@pytest.mark.parametrize("video", ["mpeg4", "h264"])
+def test_avi(film: Scanned, tmp_path: Path, video: str) -> None:
+    codec = ClipCodec(container="avi", video=video)
+    [made] = film.cut(tmp_path, (12, 60), codec=codec)
+    verify_clip(made.out, film.wanted(12, 60), with_sound=True)
+    assert scan(made.out).numbers == list(range(12, 60))
+    assert scan(made.out).headers.container == "avi"
+
+
+def test_avi_of_a_variable_rate_is_spread_evenly(tmp_path: Path) -> None:
+    source = scan(KINDS["variable frame rate"].make(tmp_path))
+    [made] = source.cut(tmp_path, (5, 45), codec=ClipCodec(container="avi", video="mpeg4"))
+    clip = scan(made.out)
+    assert clip.numbers == list(range(5, 45))
+    assert clip.timeline.end_s == pytest.approx(source.wanted(5, 45).length_s, rel=0.01)
+
+
+def test_a_clip_begins_its_index_before_its_data(film: Scanned, tmp_path: Path) -> None:
+    data = film.cut(tmp_path, (0, 30))[0].out.read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+def test_surround_sound_is_mixed_down(tmp_path: Path) -> None:
+    [made] = scan(KINDS["surround sound"].make(tmp_path)).cut(tmp_path, (20, 50))
+    audio = scan(made.out).headers.audio
+    assert audio is not None
+    assert audio.channels == 2
+    with SoundReader(made.out, audio) as reader:
+        heard = reader.read(0.0, made.length_s)
+    assert np.abs(heard[9600 : 9600 + 4800]).max(axis=0) == pytest.approx(0.95, abs=0.1)
+
+
+def test_verifying_finds_what_is_wrong(film: Scanned, tmp_path: Path) -> None:
+    [made] = film.cut(tmp_path, (10, 40))
+    verify_clip(made.out, film.wanted(10, 40), with_sound=True)
+    with pytest.raises(MediaError, match="expected 31 frames, found 30"):
+        verify_clip(made.out, film.wanted(10, 41), with_sound=True)
+    with pytest.raises(MediaError, match="expected no sound"):
+        verify_clip(made.out, film.wanted(10, 40), with_sound=False)
+    late = dataclasses.replace(film.wanted(10, 40), last_s=film.wanted(10, 40).last_s + 0.01)
+    with pytest.raises(MediaError, match="its last frame"):
+        verify_clip(made.out, late, with_sound=True)
+    longer = dataclasses.replace(film.wanted(10, 40), stop_s=film.wanted(10, 40).stop_s + 0.1)
+    with pytest.raises(MediaError, match="s of sound"):
+        verify_clip(made.out, longer, with_sound=True)
+
+
+def test_colours_are_said_to_be_what_the_source_says(tmp_path: Path) -> None:
+    marks = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+    source = scan(write_video(tmp_path / "marked.mp4", filters=marks))
+    [made] = source.cut(tmp_path, (3, 9))
+    with av.open(str(made.out)) as container:
+        frame = next(container.decode(video=0))
+    said = (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range)
+    assert said == (1, 1, 1, 1)
+
+
+def test_hdr_is_tone_mapped(tmp_path: Path) -> None:
+    source = scan(KINDS["HDR"].make(tmp_path))
+    [made] = source.cut(tmp_path, (0, 5))
+    with av.open(str(made.out)) as container:
+        frame = next(container.decode(video=0))
+        mapped = frame.to_ndarray()[: frame.height].max()
+    assert (frame.color_trc, frame.color_primaries) == (1, 1)
+    # The bar code's white is a PQ signal of 0.89, some 3000 nits: it must end near white.
+    assert mapped > 200
+
+
+def test_single_frames_by_place(film: Scanned) -> None:
+    wanted = [film.wanted(5, 6), film.wanted(58, 61), film.wanted(124, 125)]
+    size = film.headers.width, film.headers.height
+    for repaired in (False, True):
+        frames = read_spans(film.path, film.headers, wanted, timestamps_repaired=repaired)
+        found = [(f.ordinal, number_in(f.rgb(*size)), f.pts_s) for f in frames]
+        expected = [(k, k, pytest.approx(film.timeline.pts_s[k])) for k in (5, 58, 59, 60, 124)]
+        assert found == expected
+
+
+def test_real_episode(data: Path, tmp_path: Path) -> None:
+    source = scan(data / "media" / "noface_face.mov")
+    for made, span in zip(
+        source.cut(tmp_path, (10, 40), (100, 169)), [(10, 40), (100, 169)], strict=True
+    ):
+        verify_clip(made.out, source.wanted(*span), with_sound=True)
