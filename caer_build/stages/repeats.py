@@ -15,8 +15,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from caer_build.arrays import read_features
-from caer_build.fingerprints import Hashes, Images, candidates, same_pictures
 from caer_build.records import Repeat, Shot
+from caer_build.repetition import Hashes, Images, candidates, same_pictures
 from caer_build.stage import Artifact, Context, Stage
 
 

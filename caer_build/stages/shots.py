@@ -23,10 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from caer_build.arrays import load_timeline, read_features
 from caer_build.errors import SchemaError
-from caer_build.fingerprints import frame_hashes
 from caer_build.frames import Timeline, runs
 from caer_build.models.protocols import Floats, Images, ShotScorer
 from caer_build.records import Shot, TransitionIn
+from caer_build.repetition import frame_hashes
 from caer_build.stage import Artifact, Context, Stage
 
 
