@@ -13,13 +13,17 @@ shot; a gradual transition is [first, last], the frames that mix two shots or ar
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from benchmarks.footage import Picture, Span, read
+from benchmarks.data import test_data
+from benchmarks.footage import Picture, Span, all_spans, read
 
 Event = Literal["none", "flash", "object", "whip", "light"]
 Join = Literal["cut", "dissolve", "black", "white"]
@@ -227,6 +231,45 @@ def _jump(last: Take, length: int) -> Take:
     return replace(
         last, length=length, frame_from=crop, frame_to=crop, event="none", seed=last.seed + 1
     )
+
+
+def long_episode(cache: Path, seconds: int, seed: int = 2020) -> Path:
+    """A 1280x720, 25 fps, H.264/AAC episode edited from all footage at hand; made once.
+
+    Args:
+        cache: folder that keeps it between runs, about 0.4 MB a second.
+    """
+    target = cache / f"long-720p-{seconds}s-{seed}-v1.mp4"
+    if target.exists():
+        return target
+    plan = plan_episode(all_spans(test_data()), seconds * 25, TELEVISION, seed)
+    part = target.with_suffix(".part.mp4")
+    write_video(render(plan, 1280, 720), part, (1280, 720), 25, seconds)
+    part.with_suffix(".json").write_text(json.dumps(asdict(truth_of(plan))))
+    part.with_suffix(".json").replace(target.with_suffix(".truth.json"))
+    part.replace(target)
+    return target
+
+
+def write_video(
+    pictures: Iterator[Picture], path: Path, size: tuple[int, int], rate: int, seconds: float
+) -> None:
+    """Encodes RGB pictures, with a quiet noise for sound, as H.264/AAC."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    video = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", str(rate)]
+    sound = ["-f", "lavfi", "-t", str(seconds), "-i", "anoisesrc=a=0.02:c=pink:seed=1:r=48000"]
+    codecs = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"]
+    codecs += ["-threads", "2", "-c:a", "aac", "-b:a", "128k", "-movflags", "+faststart"]
+    command = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", *video, "-i", "-", *sound]
+    process = subprocess.Popen([*command, *codecs, str(path)], stdin=subprocess.PIPE)
+    if process.stdin is None:
+        raise RuntimeError("ffmpeg was started without a pipe to write to.")
+    with process.stdin as pipe:
+        for picture in pictures:
+            pipe.write(picture.tobytes())
+    if process.wait() != 0:
+        raise RuntimeError(f"ffmpeg could not write {path}: exit code {process.returncode}.")
 
 
 class _Shown:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +53,6 @@ class Span:
 
     def __len__(self) -> int:
         return self.stop - self.start
-
-
-def test_data() -> Path:
-    """The folder of the shared test data: CAER_TEST_DATA, else ``../shared/data``."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("CAER_TEST_DATA", beside))
 
 
 def episode_spans(truth_file: Path) -> list[Span]:

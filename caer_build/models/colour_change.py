@@ -172,7 +172,7 @@ def _mixture(frame: Floats, before: Floats, after: Floats) -> Floats:
 def cut_scores(s: Signals) -> Floats:
     """(n,) in [0, 1]: that a shot ends with the frame, by a cut."""
     contrast = np.maximum(s.contrast, _shifted(s.contrast, 1)) + np.float32(10)
-    return _weakest(
+    scores = _weakest(
         [
             _ramp(s.step / (s.around + np.float32(1)), 1.2, 3.0),
             _ramp(s.step / contrast, 0.03, 0.17),
@@ -181,6 +181,10 @@ def cut_scores(s: Signals) -> Floats:
             _ramp(s.structure, 0.02, 0.22),
         ]
     )
+    # A cut is one step: of neighbours only the largest step counts.
+    largest = np.maximum.reduce([_shifted(s.step, by) for by in (-2, -1, 1, 2)])
+    scores[s.step < largest] = 0.0
+    return scores
 
 
 def fade_spans(contrast: Floats) -> list[tuple[int, int]]:

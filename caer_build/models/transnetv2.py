@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -157,10 +158,11 @@ class TransNetV2:
 
     def __init__(self, threads: int = 1, everywhere: bool = False) -> None:
         try:
+            import onnx  # noqa: F401  (the graph is built with it)
             import onnxruntime
         except ImportError as error:
             raise ModelMissing(
-                "TransNetV2 needs the package onnxruntime, which is not installed.",
+                f"TransNetV2 needs the packages onnxruntime and onnx: {error}.",
                 "Install it (pip install onnxruntime onnx), or use the recipe quick.toml.",
             ) from error
         options = onnxruntime.SessionOptions()
@@ -169,10 +171,16 @@ class TransNetV2:
         # Waiting threads sleep: other processes of the build need the cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        graph = transnetv2_graph.build(read_weights(weights_file()))
-        self._session = onnxruntime.InferenceSession(
-            graph, options, providers=["CPUExecutionProvider"]
-        )
+        weights = weights_file()
+
+        def start() -> Any:
+            graph = transnetv2_graph.build(read_weights(weights))
+            providers = ["CPUExecutionProvider"]
+            return onnxruntime.InferenceSession(graph, options, providers=providers)
+
+        # Reading 30 MB takes half a second: not before a frame is in doubt.
+        self._start = start
+        self._session: Any = None
         self._everywhere = everywhere
         self.frames_asked = 0
         self.version = f"transnetv2-1.0.5-onnx-{threads}t" + ("-everywhere" if everywhere else "")
@@ -202,6 +210,8 @@ class TransNetV2:
 
     def probabilities(self, frames: Images) -> tuple[Floats, Floats]:
         """The network's two heads for one window of (t, 27, 48, 3) frames, each (t,)."""
+        if self._session is None:
+            self._session = self._start()
         n = len(frames)
         rows = transnetv2_graph.ROWS
         picture = np.zeros((3, n, rows, FEATURE_WIDTH), np.float32)
