@@ -85,5 +85,5 @@ def test_a_track_seen_only_in_the_transition_is_a_row_too() -> None:
     rows = candidates(shots, [ghost], boxes_by_track(boxes), TIMELINE, ClipSettings())
     assert [(r.track_id, r.start_frame, r.end_frame) for r in rows] == [
         (None, 0, 99),
-        (ghost.track_id, 100, 118),
+        (ghost.track_id, 100, 120),
     ]

@@ -112,22 +112,27 @@ def candidates(
         usable = usable_span(shot, follower, settings.guard_frames)
         own = sorted(by_shot.get(shot.shot_id, []), key=lambda t: t.track_id)
         if not own:
-            span = usable or Span(shot.start_frame, shot.end_frame)
-            rows.append(_row(shot, None, span, shot.shot_id, timeline))
+            rows.append(_row(shot, None, usable or _mixed(shot), shot.shot_id, timeline))
         for track in own:
             whole = Span(track.start_frame, track.end_frame)
-            start = max(whole.start, usable.start) if usable else whole.start
-            end = min(whole.end, usable.end) if usable else whole.end
-            if start >= end:
+            if usable is None or not whole.overlap(usable):
                 # Seen only while one shot turns into the next.
-                rows.append(_row(shot, track, whole, f"{track.track_id}-{start:06d}", timeline))
+                clip_id = f"{track.track_id}-{whole.start:06d}"
+                rows.append(_row(shot, track, _mixed(shot), clip_id, timeline))
                 continue
-            span = Span(start, end)
+            span = Span(max(whole.start, usable.start), min(whole.end, usable.end))
             movement = movement_of(boxes[track.track_id], span)
             for window in windows(span, settings.min_frames, max_frames, movement):
                 clip_id = f"{track.track_id}-{window.start:06d}"
                 rows.append(_row(shot, track, window, clip_id, timeline))
     return rows
+
+
+def _mixed(shot: Shot) -> Span:
+    """The transition into a shot of which nothing else is usable; the whole shot after a cut."""
+    transition_end = shot.transition_end_frame
+    end = transition_end if transition_end > shot.start_frame else shot.end_frame
+    return Span(shot.start_frame, end)
 
 
 def _row(shot: Shot, track: FaceTrack | None, span: Span, clip_id: str, timeline: Timeline) -> Clip:
