@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _PIPE_BYTES = 1024 * 1024
 _F_SETPIPE_SZ = 1031
 _SOUND_AHEAD_S = 0.5
+_PATIENCE_S = 5.0
+"""An ffmpeg that no longer reads has this long to say why."""
 _MAX_TIMESCALE = 1_000_000
 _USUAL_TIMESCALE = 90_000
 _UNSPECIFIED = {"colorspace": 2, "color_primaries": 2, "color_trc": 2, "range": 0}
@@ -166,8 +168,11 @@ class ClipWriter:
         import av
 
         self._encoding.kill()
-        with suppress(av.error.FFmpegError):
-            self._nut.close()
+        # The first call may fail on packets still held, the second then ends it: nothing may be
+        # written later, when the pipe's number belongs to another file.
+        for _ in range(2):
+            with suppress(av.error.FFmpegError):
+                self._nut.close()
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
@@ -175,7 +180,7 @@ class ClipWriter:
 
     def _broken(self, error: Exception) -> None:
         """ffmpeg stopped reading: it has said why."""
-        self._encoding.finish(self._out.name)
+        self._encoding.finish(self._out.name, patience_s=_PATIENCE_S)
         raise MediaError(f"ffmpeg stopped reading {self._out.name}: {error}.") from error
 
     def _add_sound(self, until_s: float) -> None:

@@ -107,14 +107,22 @@ class Encoding:
         self._process.wait()
         self._errors.close()
 
-    def finish(self, name: str) -> None:
+    def finish(self, name: str, patience_s: float | None = None) -> None:
         """Waits for it to end.
+
+        Args:
+            name: the clip's, for messages.
+            patience_s: it is killed when it takes longer; None: the limit alone counts.
 
         Raises:
             StoreError: if the disk is full.
             MediaError: if it failed otherwise, with its last lines.
         """
-        code = self._process.wait()
+        try:
+            code = self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
         self._watch.cancel()
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
