@@ -42,7 +42,7 @@ def screened(**changes: Any) -> Any:
     [
         ({"n_frames": 18}, "It has 18 frames; a clip needs at least 30 frames."),
         ({"face_height_px": 31.2}, "The face height is 31 px; it must be at least 40 px."),
-        ({"sharpness": 14.96}, "The sharpness is just under 15.0; it must be at least 15.0."),
+        ({"sharpness": 14.96}, "The sharpness is just under 15; it must be at least 15."),
         ({"yaw": 75.0}, "The head turn is 75°; it must be at most 60°."),
         (
             {"seen_share": 0.4},
@@ -198,7 +198,7 @@ def test_a_drawing_places_bars_in_time() -> None:
         ("shot odd", 20.0, 80.0, ""),
         ("gradual", 20.0, 4.0, ""),
         ("p0", 20.0, 80.0, "A"),
-        ("none", 0.0, 20.0, ""),
+        ("none", 0.0, 20.0, "no face"),
         ("kept", 20.0, 80.0, "✓"),
     ]
     assert drawing.stretch == 1.0

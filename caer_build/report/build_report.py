@@ -40,6 +40,8 @@ MAX_BARS = 16_000
 """over all timelines; a 42-minute episode has about 3,000"""
 MAX_PORTRAITS = 24
 MAX_PERSONS = 300
+CHARTED = tuple(t for t in THRESHOLDS if t.reason != "group")
+"""A shot mostly is a group or is not: there is nothing to see in a histogram of that."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def render(material: Material, beside: Path) -> str:
             n_portraits=MAX_PORTRAITS,
             kept=photographer.shoot(choose_kept(m.clips, persons)),
             rejected=rejected,
-            histograms=[h for t in THRESHOLDS if (h := histogram(m.clips, t, m.screening))],
+            histograms=[h for t in CHARTED if (h := histogram(m.clips, t, m.screening))],
             trials=what_if(m.clips, m.shot_of, m.screening),
             stages=stage_facts(m),
             citation=citation(m.screening, m.clips, m.recipe.name, __version__),

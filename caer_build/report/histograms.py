@@ -15,7 +15,9 @@ from caer_build.stages.screening import ScreeningSettings
 _TARGET_BINS = 22
 _MAX_BINS = 60
 _TAIL = 98.0
-"""Percentile from which on values share the last bin, so that one giant does not flatten all."""
+_TAIL_MEDIANS = 3.0
+"""What lies beyond this percentile, or this many medians, shares the last bin, so that a few
+giants do not flatten all others."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def histogram(
     values = np.array([s for s, _ in scored])
     kept = np.array([k for _, k in scored])
     limit = threshold.limit(settings)
-    reach = max(float(np.percentile(values, _TAIL)), limit)
+    typical = _TAIL_MEDIANS * float(np.median(values)) or float("inf")
+    reach = max(min(float(np.percentile(values, _TAIL)), typical), limit)
     width = bin_width(reach, limit, threshold.unit == "frames")
     n_bins = min(max(1, math.floor(reach / width + 1e-9) + 1), _MAX_BINS)
     if threshold.unit == "share":
@@ -116,5 +119,6 @@ def histogram(
 
 def axis_marks(chart: Histogram, wanted: int = 7) -> list[float]:
     """Edges of bins to write below the chart, evenly spaced, at most about ``wanted``."""
-    step = max(1, math.ceil(len(chart.bins) / wanted))
+    nice = (1, 2, 4, 5, 10, 20, 50)
+    step = next(n for n in nice if len(chart.bins) <= n * wanted)
     return [b.low for b in chart.bins[::step]]

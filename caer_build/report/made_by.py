@@ -16,11 +16,8 @@ class Setting:
     name: str
     value: str
     default: str
+    is_changed: bool
     description: str
-
-    @property
-    def is_changed(self) -> bool:
-        return self.value != self.default
 
 
 @dataclass(frozen=True)
@@ -43,20 +40,17 @@ def stage_facts(material: Material) -> list[StageFacts]:
         manifests = [
             r.manifest for (name, _), r in sorted(material.results.items()) if name == stage.name
         ]
-        settings = tuple(
-            Setting(
-                name,
-                _plain(getattr(section, name)),
-                _plain(field.get_default(call_default_factory=True, validated_data={})),
-                field.description or "",
-            )
-            for name, field in type(section).model_fields.items()
-        )
+        settings = []
+        for name, field in type(section).model_fields.items():
+            value = getattr(section, name)
+            default = field.get_default(call_default_factory=True, validated_data={})
+            text = field.description or ""
+            settings.append(Setting(name, _plain(value), _plain(default), value != default, text))
         found.append(
             StageFacts(
                 name=stage.name,
                 version=stage.version,
-                settings=settings,
+                settings=tuple(settings),
                 versions=tuple(sorted({v for m in manifests for v in m["versions"]})),
                 n_units=len(manifests),
                 seconds=sum(m["seconds"] for m in manifests),
@@ -70,4 +64,4 @@ def _plain(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -46,6 +46,26 @@
     });
   }
 
+  // A click on a picture plays the clip in its place; without scripts the link opens it.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a.play");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const video = document.createElement("video");
+    video.controls = video.autoplay = video.playsInline = true;
+    video.poster = link.querySelector("img").src;
+    video.setAttribute("aria-label", link.getAttribute("aria-label"));
+    video.addEventListener("error", () => {
+      const blank = document.createElement("div");
+      blank.className = "blank";
+      blank.textContent = "This clip is not beside the page: " + link.getAttribute("href");
+      video.replaceWith(blank);
+    });
+    video.src = link.href;
+    link.replaceWith(video);
+    video.focus();
+  });
+
   // One clip plays at a time.
   document.addEventListener("play", (event) => {
     for (const video of document.querySelectorAll("video")) {

@@ -28,6 +28,20 @@ REASON_NAMES: dict[str, str] = {
     "person_deleted": "person deleted",
 }
 """What each reject reason is called in the report, in the order in which they are tried."""
+SHORT_NAMES: dict[str, str] = {
+    "transition": "transition",
+    "too_short": "short",
+    "no_face": "no face",
+    "repeat": "repeat",
+    "group": "group",
+    "ambiguous_small": "small",
+    "ambiguous_blurred": "blurred",
+    "ambiguous_turned": "turned",
+    "ambiguous_brief": "brief",
+    "by_hand": "by hand",
+    "person_deleted": "deleted",
+}
+"""The same in a word, for bars of the timeline."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +85,17 @@ class Threshold:
         """The value with its unit."""
         if value is None:
             return "unknown"
-        if self.unit == "share":
-            return f"{100 * value:.{self.digits}f} %"
-        number = f"{value:.{self.digits}f}"
-        return f"{number}°" if self.unit == "degrees" else f"{number} {self.unit}".strip()
+        number = self.number(value)
+        if self.unit == "frames" and number == "1":
+            return "1 frame"
+        tail = {"share": " %", "degrees": "°", "": ""}.get(self.unit, f" {self.unit}")
+        return number + tail
+
+    def number(self, value: float) -> str:
+        """The value without its unit; shares as per cent."""
+        shown = 100 * value if self.unit == "share" else value
+        text = f"{shown:.{self.digits}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 THRESHOLDS: tuple[Threshold, ...] = (

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from caer_build.records import Clip, Episode, FaceTrack, Shot
 from caer_build.report.palette import Roll
-from caer_build.report.thresholds import REASON_NAMES
+from caer_build.report.thresholds import REASON_NAMES, SHORT_NAMES
 
 ROW_PX = 15
 BAR_PX = 12
@@ -30,8 +30,9 @@ MAX_ROWS = 6
 """More faces or clips than this at one time share the last row."""
 SECONDS_A_SCREEN = 120.0
 """Longer episodes are wider than the screen, and scroll."""
-LETTER_S = 0.9
-"""Shorter bars carry no letter: at the usual width it would not fit."""
+_SCREEN_PX = 800
+_LETTER_PX = 6.5
+"""What fits on a bar is reckoned for a screen and letters of this width."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,11 @@ def draw(
         x = 100 * (start_s - origin) / total
         return round(x, 4), round(max(100 * (end_s - origin) / total - x, 0.0), 4)
 
+    def fitting(text: str, start_s: float, end_s: float) -> str:
+        room_px = (end_s - start_s) / total * _SCREEN_PX * stretch
+        return text if _LETTER_PX * len(text) + 4 <= room_px else ""
+
+    stretch = max(1.0, round(total / SECONDS_A_SCREEN, 2))
     y = RULER_PX + FILM_PX + GAP_PX
     lanes = [Lane("pictures", RULER_PX + FILM_PX / 2), Lane("shots", y + SHOT_PX / 2)]
     bars = _shot_bars(shots, y, across)
@@ -153,7 +159,7 @@ def draw(
             f"{track.track_id}\n{mark.text}\n{clock(start - origin)}-{clock(end - origin)}, "
             f"face {track.median_face_height:.0f} px, seen {100 * track.seen_share:.0f} %"
         )
-        letter = mark.letter if end - start >= LETTER_S else ""
+        letter = fitting(mark.letter, start, end)
         bars.append(Bar(*across(start, end), y + row * ROW_PX, BAR_PX, mark.css, tip, letter))
     lanes.append(Lane("faces", y + BAR_PX / 2))
     y += (max(rows, default=0) + 1) * ROW_PX + GAP_PX
@@ -164,14 +170,14 @@ def draw(
         kept = clip.reject_reason is None
         fate = "kept" if kept else REASON_NAMES[str(clip.reject_reason)]
         tip = f"{clip.clip_id}\n{clip.n_frames} frames: {fate}\n{say_why(clip)}"
-        letter = "✓" if kept and clip.end_pts_s - clip.start_pts_s >= LETTER_S else ""
+        word = "✓" if kept else SHORT_NAMES[str(clip.reject_reason)]
+        letter = fitting(word, clip.start_pts_s, clip.end_pts_s)
         place = across(clip.start_pts_s, clip.end_pts_s)
         css = "kept" if kept else ("none" if clip.track_id is None else "rejected")
         bars.append(Bar(*place, y + row * ROW_PX, BAR_PX, css, tip, letter))
     lanes.append(Lane("clips", y + BAR_PX / 2))
     y += (max(rows, default=0) + 1) * ROW_PX
 
-    stretch = max(1.0, round(total / SECONDS_A_SCREEN, 2))
     ticks = tuple(
         Tick(round(100 * t / total, 4), text) for t, text in ruler(total, round(13 * stretch))
     )
