@@ -46,10 +46,12 @@ class Style:
     """of the takes: the same span again, framed differently"""
     noise: float
     """largest standard deviation of the added noise, grey levels"""
+    dark_share: float
+    """of the takes: a night scene; half of them are followed by another"""
 
 
-TELEVISION = Style(70.0, 0.6, 0.07, 0.4, 0.08, 0.15, 0.12, 3.0)
-HARD = Style(36.0, 0.7, 0.3, 0.4, 0.35, 0.4, 0.2, 8.0)
+TELEVISION = Style(70.0, 0.6, 0.07, 0.4, 0.08, 0.15, 0.12, 3.0, 0.06)
+HARD = Style(36.0, 0.7, 0.3, 0.4, 0.35, 0.4, 0.2, 8.0, 0.15)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Take:
     frame_to: tuple[float, float, float]
     speed: float
     mirror: bool
+    exposure: float
+    """light kept: 1 as filmed"""
     gamma: float
     tint: tuple[float, float, float]
     noise: float
@@ -136,7 +140,12 @@ def plan_episode(spans: Sequence[Span], n_frames: int, style: Style, seed: int) 
         while choice == shown and len(spans) > 1:
             choice = int(rng.integers(len(spans)))
         shown = choice
-        takes.append(_take(rng, spans[choice], length, style))
+        night = bool(takes) and takes[-1].exposure < 1 and rng.random() < 0.5
+        if night or rng.random() < style.dark_share:
+            exposure = float(rng.uniform(0.08, 0.3))
+        else:
+            exposure = 1.0
+        takes.append(replace(_take(rng, spans[choice], length, style), exposure=exposure))
     return Plan(tuple(takes), tuple(joints), tuple(alone))
 
 
@@ -195,14 +204,17 @@ def _framing(rng: np.random.Generator, width: float) -> tuple[float, float, floa
 
 def _take(rng: np.random.Generator, span: Span, length: int, style: Style) -> Take:
     moves = len(span) == 1 or rng.random() < 0.25
-    begin = _framing(rng, float(rng.uniform(0.5, 1.0)))
-    goal = _framing(rng, float(np.clip(begin[2] * rng.uniform(0.8, 1.25), 0.4, 1.0)))
-    # A crop that goes anywhere within a short take would be a whip pan: its speed is limited.
-    reach = min(1.0, length / 120) if moves else 0.0
-    end = [a + (b - a) * reach for a, b in zip(begin, goal, strict=True)]
+    width = float(rng.uniform(0.5, 1.0))
     disturbed = rng.random() < style.event_share
     events: tuple[Event, ...] = ("flash", "object", "whip", "light")
     event = events[int(rng.integers(len(events)))]
+    if disturbed and event == "whip":
+        width = min(width, 0.55)  # there must be room to pan
+    begin = _framing(rng, width)
+    goal = _framing(rng, float(np.clip(width * rng.uniform(0.8, 1.25), 0.4, 1.0)))
+    # A crop that goes anywhere within a short take would be a whip pan: its speed is limited.
+    reach = min(1.0, length / 120) if moves else 0.0
+    end = [a + (b - a) * reach for a, b in zip(begin, goal, strict=True)]
     shaken = rng.random() < style.shake_share
     return Take(
         span=span,
@@ -212,6 +224,7 @@ def _take(rng: np.random.Generator, span: Span, length: int, style: Style) -> Ta
         frame_to=(end[0], end[1], end[2]),
         speed=float(rng.choice([0.5, 1.0, 1.0, 1.0, 1.5])),
         mirror=bool(rng.random() < 0.5),
+        exposure=1.0,
         gamma=float(rng.uniform(0.7, 1.5)),
         tint=(float(rng.uniform(0.85, 1.1)), 1.0, float(rng.uniform(0.85, 1.1))),
         noise=float(rng.uniform(0.0, style.noise)),
@@ -284,7 +297,7 @@ class _Shown:
         walk = np.cumsum(rng.normal(0, take.shake / 2, (take.length + 24, 2)), axis=0)
         mean = np.stack([np.convolve(w, np.full(25, 1 / 25), "valid") for w in walk.T], axis=1)
         self.shake = np.clip(walk[12:-12] - mean, -3 * take.shake, 3 * take.shake)
-        levels = (np.arange(256) / 255.0) ** take.gamma * 255.0
+        levels = (np.arange(256) / 255.0) ** take.gamma * 255.0 * take.exposure
         table = np.stack([np.clip(levels * t, 0, 255) for t in take.tint], axis=1)
         self.grade = table.astype(np.uint8).reshape(1, 256, 3)
         self.grain = rng.normal(0, take.noise, (height + 64, width + 64, 1)).astype(np.int8)
@@ -298,18 +311,9 @@ class _Shown:
         take, at = self.take, self.at
         self.at += 1
         picture = self.pictures[self._position(at)]
-        x, y, share = self._crop(at)
-        rows, columns = picture.shape[:2]
-        scale = self.size[0] / (share * min(columns, rows * self.size[0] / self.size[1]))
-        warp = np.array(
-            [
-                [scale, 0, self.size[0] / 2 - x * columns * scale],
-                [0, scale, self.size[1] / 2 - y * rows * scale],
-            ]
-        )
+        framed = cv2.resize(self._cropped(picture, at), self.size)
         if take.mirror:
-            warp[0] = [-warp[0, 0], 0, self.size[0] - 1 - warp[0, 2]]
-        framed = cv2.warpAffine(picture, warp, self.size, borderMode=cv2.BORDER_REFLECT)
+            framed = cv2.flip(framed, 1)
         shown = np.asarray(cv2.LUT(framed, self.grade), np.uint8)
         shown = self._disturbed(shown, at - take.event_at)
         if take.noise >= 1:
@@ -324,6 +328,16 @@ class _Shown:
             return 0
         step = (self.take.offset + int(at * self.take.speed)) % (2 * n - 2)
         return step if step < n else 2 * n - 2 - step
+
+    def _cropped(self, picture: Picture, at: int) -> Picture:
+        """The part of the picture that is shown, of the frame's aspect, inside its borders."""
+        x, y, share = self._crop(at)
+        rows, columns = picture.shape[:2]
+        width = share * min(columns, rows * self.size[0] / self.size[1])
+        height = width * self.size[1] / self.size[0]
+        left = int(np.clip(x * columns - width / 2, 0, columns - width))
+        top = int(np.clip(y * rows - height / 2, 0, rows - height))
+        return picture[top : top + max(2, int(height)), left : left + max(2, int(width))]
 
     def _crop(self, at: int) -> tuple[float, float, float]:
         take = self.take

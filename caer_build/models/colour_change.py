@@ -143,6 +143,8 @@ def _dissolves(frames: Images, means: Floats) -> tuple[Floats, npt.NDArray[np.in
         score = _mixture(means, _shifted(means, -k), _shifted(means, k))
         # The fine look costs four times the coarse one: only where that leaves a chance.
         likely = np.flatnonzero(score > np.maximum(best, 0.1))
+        if len(likely) == 0:
+            continue
         near = [grey_pixels(frames[np.clip(likely + by, 0, n - 1)]) for by in (0, -k, k)]
         score = np.minimum(score[likely], _mixture(near[0], near[1], near[2]))
         better = score > best[likely]
@@ -159,9 +161,10 @@ def _mixture(frame: Floats, before: Floats, after: Floats) -> Floats:
     beside2 = np.einsum("ij,ij->i", gone, gone) - share * share * length2
     beside = np.sqrt(np.maximum(beside2, 0) / length2)
     distance = np.sqrt(length2 / np.float32(way.shape[1]))
+    contrast = np.maximum(before.std(axis=1), after.std(axis=1)) + np.float32(10)
     return _weakest(
         [
-            _ramp(distance, 6, 22),
+            _ramp(distance / contrast, 0.12, 0.40),
             _ramp(beside, 0.42, 0.10),
             _ramp(np.abs(share - np.float32(0.5)), 0.34, 0.10),
             _ramp(_unlike(before, after), 0.02, 0.20),
@@ -176,7 +179,7 @@ def cut_scores(s: Signals) -> Floats:
         [
             _ramp(s.step / (s.around + np.float32(1)), 1.2, 3.0),
             _ramp(s.step / contrast, 0.03, 0.17),
-            _ramp(s.step, 1.0, 5.0),
+            _ramp(s.step, 0.5, 3.0),
             _ramp(s.lasting / contrast, 0.06, 0.24),
             _ramp(s.structure, 0.02, 0.22),
         ]
