@@ -243,6 +243,11 @@ def _surround(folder: Path) -> Path:
     return write_video(folder / "surround.mkv", _X264, sounds=[_sound(folder, channels=6)])
 
 
+def _many_channels(folder: Path) -> Path:
+    sound = _sound(folder, channels=16)
+    return write_video(folder / "many.mkv", (*_X264, "-c:a", "pcm_s16le"), sounds=[sound])
+
+
 def _low_rate_sound(folder: Path) -> Path:
     sound = _sound(folder, rate=8000)
     return write_video(folder / "low.mov", (*_X264, "-c:a", "pcm_s16le"), sounds=[sound])
@@ -281,6 +286,10 @@ KINDS: dict[str, Kind] = {
         repaired=None,
     ),
     "WebM": Kind(_webm, sound=True),
+    "FLV": Kind(lambda f: _plain(f, "plain.flv", (*_X264, "-c:a", "aac")), sound=True),
+    "MPEG-PS": Kind(
+        lambda f: _plain(f, "plain.mpg", ("-c:v", "mpeg2video", "-q:v", "3")), sound=True
+    ),
     "variable frame rate": Kind(_vfr),
     "rotation flag 90": Kind(lambda f: _turned(f, 90)),
     "rotation flag 180": Kind(lambda f: _turned(f, 180)),
@@ -304,6 +313,7 @@ KINDS: dict[str, Kind] = {
     "video shorter than audio": Kind(_long_sound, sound=True),
     "audio that begins late": Kind(_late_sound, sound=True),
     "surround sound": Kind(_surround, sound=True),
+    "sixteen audio channels": Kind(_many_channels, sound=True),
     "8 kHz sound": Kind(_low_rate_sound, sound=True),
     "edit list": Kind(_edit_list, sound=True, numbers=tuple(range(25, N_FRAMES))),
     "negative timestamps": Kind(_negative_dts, repaired=None),

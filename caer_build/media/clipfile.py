@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from caer_build.errors import MediaError, StoreError
 from caer_build.media.ffmpeg import Encoding, has_option_fps_mode
-from caer_build.media.sound import Samples
+from caer_build.media.waveform import Samples
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

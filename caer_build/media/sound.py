@@ -14,14 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
-import numpy.typing as npt
-
 from caer_build.errors import DecodeError
 from caer_build.media.clock import Clock
 from caer_build.media.probe import AudioTrack
 from caer_build.media.source import name_of, open_source
 from caer_build.media.spans import SEEK_GAP_S, SEEK_MARGIN_S
+from caer_build.media.waveform import Samples, Waveform
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
@@ -29,14 +27,10 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.packet import Packet
 
-Samples = npt.NDArray[np.float32]
-
 _RATES = (44_100, 48_000)
 """samples per second that every player takes; others become 48 kHz"""
 _PREROLL_S = 0.5
 """Decoding begins this much earlier: a lossy codec's first frames lack their predecessors."""
-_JITTER_S = 0.012
-"""Timestamps may stray this much (containers count in ms) before it counts as a hole."""
 _PACKETS_PER_S = Fraction(47)
 """for packets that carry no time; AAC at 48 kHz"""
 _SELF_CONTAINED = ("aac", "aac_latm", "ac3", "eac3", "mp3", "mp3float", "opus", "vorbis", "flac")
@@ -111,15 +105,15 @@ class SoundReader:
     def read(self, start_s: float, stop_s: float) -> Samples:
         """The sound of [start_s, stop_s) of the container's clock, (n, channels) in [-1, 1]."""
         n_samples = round((stop_s - start_s) * self.rate)
-        placed = _Placed(start_s, stop_s)
+        heard = Waveform(start_s, stop_s, self.channels)
         decoder = self._fresh_decoder()
         for shift_s, packet in self._span(start_s - _PREROLL_S, stop_s):
             for frame in _decoded(decoder, packet):
-                placed.add(frame, shift_s)
+                heard.add(frame, shift_s)
         for frame in _decoded(decoder, None):
-            placed.add(frame, 0.0)
+            heard.add(frame, 0.0)
         self._forget_before(stop_s - _PREROLL_S)
-        return self._converted(placed, n_samples)
+        return heard.sound(n_samples, self.rate)
 
     def length_s(self) -> float:
         """How long the whole track sounds, seconds; use a fresh reader for it."""
@@ -203,27 +197,6 @@ class SoundReader:
         fresh.thread_count = 1
         return fresh
 
-    def _converted(self, placed: _Placed, n_samples: int) -> Samples:
-        from av.audio.frame import AudioFrame
-        from av.audio.resampler import AudioResampler
-
-        out = np.zeros((n_samples, self.channels), np.float32)
-        if placed.sound is None or placed.layout is None:
-            return out
-        sound, rate = placed.sound, placed.rate
-        if rate != self.rate or sound.shape[0] != self.channels:
-            layout = "stereo" if self.channels == 2 else "mono"
-            resampler = AudioResampler(format="fltp", layout=layout, rate=self.rate)
-            frame = AudioFrame.from_ndarray(sound, format="fltp", layout=placed.layout)
-            frame.sample_rate = rate
-            parts = [*resampler.resample(frame), *resampler.resample(None)]
-            sound = np.concatenate([part.to_ndarray() for part in parts], axis=1)
-            # Six loud channels in two are too loud; a constant factor would hush all the others.
-            sound /= max(1.0, float(np.abs(sound).max(initial=0.0)))
-        n = min(n_samples, sound.shape[1])
-        out[:n] = sound[:, :n].T
-        return out
-
 
 def _decoded(decoder: AudioCodecContext, packet: Packet[AudioStream] | None) -> list[AudioFrame]:
     """The frames of one packet; sound that cannot be decoded stays silent."""
@@ -233,44 +206,3 @@ def _decoded(decoder: AudioCodecContext, packet: Packet[AudioStream] | None) -> 
         return list(decoder.decode(packet))
     except av.error.FFmpegError:
         return []
-
-
-class _Placed:
-    """Decoded sound of a span at the file's own rate and layout, holes silent."""
-
-    def __init__(self, start_s: float, stop_s: float) -> None:
-        self._start_s, self._stop_s = start_s, stop_s
-        self._expected: int | None = None
-        self.sound: Samples | None = None
-        self.layout: str | None = None
-        self.rate = 0
-
-    def add(self, frame: AudioFrame, shift_s: float) -> None:
-        from av.audio.resampler import AudioResampler
-
-        if self.sound is None:
-            self.rate, self.layout = frame.sample_rate, frame.layout.name
-            n = round((self._stop_s - self._start_s) * self.rate)
-            self.sound = np.zeros((frame.layout.nb_channels, n), np.float32)
-        at = self._position(frame, shift_s)
-        same = (frame.sample_rate, frame.layout.nb_channels) == (self.rate, len(self.sound))
-        if not same or frame.format.name != "fltp":
-            # Also brings a track whose form changes midway to the form it began with.
-            to_float = AudioResampler(format="fltp", layout=self.layout, rate=self.rate)
-            parts = [*to_float.resample(frame), *to_float.resample(None)]
-            samples = np.concatenate([part.to_ndarray() for part in parts], axis=1)
-        else:
-            samples = frame.to_ndarray()
-        self._expected = at + samples.shape[1]
-        first, last = max(at, 0), min(self._expected, self.sound.shape[1])
-        if first < last:
-            self.sound[:, first:last] = samples[:, first - at : last - at]
-
-    def _position(self, frame: AudioFrame, shift_s: float) -> int:
-        """The sample of the span at which the frame begins; may be negative."""
-        if frame.pts is None or frame.time_base is None:
-            return self._expected or 0
-        time_s = float(frame.pts * frame.time_base) + shift_s
-        at = round((time_s - self._start_s) * self.rate)
-        jitter = self._expected is not None and abs(at - self._expected) <= _JITTER_S * self.rate
-        return self._expected if jitter and self._expected is not None else at
