@@ -95,7 +95,7 @@ def histogram(
     kept = np.array([k for _, k in scored])
     limit = threshold.limit(settings)
     typical = _TAIL_MEDIANS * float(np.median(values)) or float("inf")
-    reach = max(min(float(np.percentile(values, _TAIL)), typical), limit)
+    reach = max(min(float(np.percentile(values, _TAIL)), typical), 1.25 * limit)
     width = bin_width(reach, limit, threshold.unit == "frames")
     n_bins = min(max(1, math.floor(reach / width + 1e-9) + 1), _MAX_BINS)
     if threshold.unit == "share":
@@ -121,4 +121,6 @@ def axis_marks(chart: Histogram, wanted: int = 7) -> list[float]:
     """Edges of bins to write below the chart, evenly spaced, at most about ``wanted``."""
     nice = (1, 2, 4, 5, 10, 20, 50)
     step = next(n for n in nice if len(chart.bins) <= n * wanted)
-    return [b.low for b in chart.bins[::step]]
+    marks = [b.low for b in chart.bins[::step]]
+    # The last bin's own mark ("330+") stands at the right end.
+    return [v for v in marks if chart.place(v) < 88] if chart.has_tail else marks
