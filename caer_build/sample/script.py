@@ -92,7 +92,6 @@ class Shot:
     """false: clean as on a monitor; grain on a defocused face would pass for detail"""
 
 
-SMALL: Box = (100, 109, 760, 322)
 LEFT, RIGHT = (0, 0, 478, HEIGHT), (482, 0, 478, HEIGHT)
 
 
@@ -165,7 +164,7 @@ SHOTS: tuple[Shot, ...] = (
     ),
     Shot(
         90,
-        (_commander(View(226, 128, 300), View(222, 120, 250), mirrored=True, grade="warm"),),
+        (_commander(View(226, 128, 300), View(222, 120, 250), grade="warm"),),
         Sound("room", 146.8, voice_hz=205),
         ("Commander",),
         "single",
@@ -231,7 +230,7 @@ SHOTS: tuple[Shot, ...] = (
     ),
     Shot(
         95,
-        (_commander(View(270, 225, 440), View(236, 140, 400), mirrored=True),),
+        (_commander(View(270, 225, 440), View(236, 140, 400)),),
         Sound("room", 146.8, voice_hz=210),
         ("Commander",),
         "single",
@@ -239,12 +238,11 @@ SHOTS: tuple[Shot, ...] = (
     Shot(
         60,
         (
-            Layer("bikes", View(320, 136, 480), View(320, 136, 480), (106, 137), 0.5,
-                  blur_px=22.0, grade="night"),
-            Layer("bikes", View(320, 136, 640), View(328, 134, 622), (106, 137), 0.5, SMALL),
+            Layer("rocket", View(330, 200, 620), View(330, 215, 600)),
+            Layer("astronaut", View(256, 200, 400), View(250, 196, 392), box=(680, 110, 178, 100)),
         ),
-        Sound("street", 92.5),
-        ("Cyclist",),
+        Sound("space", 92.5, voice_hz=200),
+        ("Commander",),
         "single",
     ),
     Shot(
@@ -296,7 +294,7 @@ SHOTS: tuple[Shot, ...] = (
         (
             Layer(
                 "astronaut", View(236, 150, 360), View(232, 146, 330),
-                mirrored=True, grade="cold", glimpses=(6, 32),
+                grade="cold", glimpses=(6, 32),
             ),
         ),
         Sound("line", 185.0, voice_hz=202),

@@ -59,7 +59,9 @@ class ScreeningSettings(BaseModel):
     group_min_score: float = Field(
         0.7, ge=0, le=1, description="faces of a lower detection score are not counted"
     )
-    min_face_px: float = Field(40, ge=0, description="median height of the target's face (px)")
+    min_face_px: float = Field(
+        48, ge=0, description="median height of the target's face; models see 96 (px)"
+    )
     min_face_share: float = Field(
         0.07, ge=0, le=1, description="the same as a share of the frame's height"
     )
