@@ -36,13 +36,13 @@ def texture(seed: int, brightness: float = 1.0) -> Images:
     """A (27, 48, 3) picture of soft blobs that no other seed gives."""
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(20, 235, (3, 4, 3)) * brightness
-    return np.repeat(np.repeat(coarse, 9, axis=0), 12, axis=1).astype(np.uint8)
+    return np.asarray(np.repeat(np.repeat(coarse, 9, axis=0), 12, axis=1), dtype=np.uint8)
 
 
 def shot(seed: int, n: int, brightness: float = 1.0) -> Images:
     """A still picture with the noise of a camera, (n, 27, 48, 3)."""
     noise = np.random.default_rng(seed + 1000).integers(-3, 4, (n, 27, 48, 3))
-    return np.clip(texture(seed, brightness) + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(texture(seed, brightness) + noise, 0, 255), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")

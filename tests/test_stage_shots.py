@@ -210,6 +210,14 @@ def test_black_between_two_cuts_is_no_fade() -> None:
     assert quick(frames) == [(40, "cut", 40), (70, "cut", 70)]
 
 
+def test_an_episode_that_fades_in_from_long_black() -> None:
+    light = np.clip((np.arange(200) - 99) / 12, 0, 1)[:, None, None, None]
+    ((first, kind, end),) = quick((shot(11, 200) * light).astype(np.uint8))
+    assert kind == "fade"
+    assert 97 <= first <= 100
+    assert 108 <= end <= 113
+
+
 def test_what_is_said_of_a_plain_episode() -> None:
     black = np.zeros((60, 27, 48, 3), np.uint8)
     assert cut_scores(measure(black)).max() == 0

@@ -194,15 +194,21 @@ def fade_spans(contrast: Floats) -> list[tuple[int, int]]:
     """The [first, last] frames of fades through a plain colour.
 
     A stretch of plain pictures is one when the contrast sinks to it, or rises from it, over
-    at least two frames, in steps none of which is most of the way. Frames of a mere cut to black
-    and back are not, unless they are few.
+    at least two frames, in steps none of which is most of the way: black between two cuts is
+    not. A plain picture that stays for long is a shot of its own, faded into and out of.
     """
     spans = []
     for flat in runs(contrast < _FLAT):
         first = _slope_end(contrast, flat.start, -1)
         last = _slope_end(contrast, flat.end - 1, +1)
-        if (flat.start - first >= 2 or last - flat.end + 1 >= 2) and last - first < LONGEST:
+        sinks, rises = flat.start - first >= 2, last - flat.end + 1 >= 2
+        if (sinks or rises) and last - first < LONGEST:
             spans.append((first, last))
+            continue
+        if sinks:
+            spans.append((first, flat.start))
+        if rises:
+            spans.append((flat.end - 1, last))
     return spans
 
 
@@ -255,7 +261,7 @@ class ColourChange:
         dissolves: score in [0, 1] from which a dissolve is reported.
     """
 
-    version = "colour-change-1"
+    version = "colour-change-2"
 
     def __init__(self, dissolves: float = 0.5) -> None:
         self._dissolves = dissolves

@@ -16,6 +16,7 @@ the package would switch settings of torch for the whole process.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from caer_build.errors import ModelMissing
 from caer_build.frames import Span, runs
 from caer_build.models import transnetv2_graph
 from caer_build.models.colour_change import (
+    ColourChange,
     Signals,
     cut_scores,
     dissolve_spans,
@@ -183,7 +185,11 @@ class TransNetV2:
         self._session: Any = None
         self._everywhere = everywhere
         self.frames_asked = 0
-        self.version = f"transnetv2-1.0.5-onnx-{threads}t" + ("-everywhere" if everywhere else "")
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
+        self.version = (
+            f"transnetv2-2-{digest}-{ColourChange.version}"
+            f"-onnxruntime-{onnxruntime.__version__}-{threads}t"
+        ) + ("-everywhere" if everywhere else "")
 
     def scores(self, chunks: Iterator[Images]) -> Floats:
         """See :class:`~caer_build.models.protocols.ShotScorer`."""
