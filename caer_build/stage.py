@@ -83,7 +83,7 @@ class Stage(Generic[S]):
         run: does one unit.
         versions: names the models, codecs and threads that shape the output; raises
             :class:`~caer_build.errors.ModelMissing` where one is not there. Part of the key.
-        reads_source: whether it opens the source file.
+        reads_source: whether it opens the source file; a callable where its settings decide.
         obeys: the actions of overrides it applies.
     """
 
@@ -95,8 +95,12 @@ class Stage(Generic[S]):
     writes: tuple[Artifact, ...]
     run: Callable[[Context[Any]], None]
     versions: Callable[[Any], tuple[str, ...]] = _no_versions
-    reads_source: bool = False
+    reads_source: bool | Callable[[Any], bool] = False
     obeys: tuple[str, ...] = ()
+
+    def opens_source(self, settings: Any) -> bool:
+        """Whether a unit with these settings is given the source file, and is keyed by it."""
+        return self.reads_source(settings) if callable(self.reads_source) else self.reads_source
 
 
 @dataclass(frozen=True)

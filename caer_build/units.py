@@ -88,8 +88,8 @@ class Planner:
                 result = self.results[writer.name, owner_of(writer, source)]
                 file_name = artifact.file_name(source.episode_id)
                 inputs.append(Input(artifact, source.episode_id, result, file_name))
-        opened = sources[0] if stage.reads_source else None
         settings = self.recipe[stage.name]
+        opened = sources[0] if stage.opens_source(settings) else None
         overrides = decisions.concerning(self._overrides, unit, stage.scope, stage.obeys)
         key = digest_of(
             {

@@ -6,11 +6,7 @@ Scale Estimation for Robust Visual Tracking".
 
 from __future__ import annotations
 
-from importlib import metadata
-
-import numpy as np
-
-from caer_build.errors import ModelMissing
+from caer_build.models.dlib_package import dlib_version
 from caer_build.models.protocols import Images
 
 Box = tuple[float, float, float, float]
@@ -23,21 +19,11 @@ def version() -> str:
     Raises:
         ModelMissing: if dlib is not installed.
     """
-    try:
-        import dlib
-    except ImportError as error:
-        raise ModelMissing(
-            "Following faces without a detector needs dlib, which is not installed.",
-            "Run `pip install dlib-bin`.",
-        ) from error
-    try:
-        return f"dlib-bin {metadata.version('dlib-bin')}"
-    except metadata.PackageNotFoundError:
-        return f"dlib {dlib.__version__}"
+    return dlib_version("Following faces forwards and backwards")
 
 
 class CorrelationTracker:
-    """Follows what lies in ``box`` of ``picture``, (h, w, 3) BGR.
+    """Follows what lies in ``box`` of ``picture``, (h, w, 3) RGB.
 
     All pictures must be of one size. Not safe to share between threads.
     """
@@ -46,15 +32,11 @@ class CorrelationTracker:
         import dlib
 
         self._tracker = dlib.correlation_tracker()
-        self._tracker.start_track(_rgb(picture), dlib.drectangle(*box))
+        self._tracker.start_track(picture, dlib.drectangle(*box))
 
     def update(self, picture: Images) -> tuple[Box, float]:
         """Where it is in the next picture, and how sure that is (a peak-to-sidelobe ratio:
         above 20 on what is surely followed, below 7 on what is lost)."""
-        confidence = float(self._tracker.update(_rgb(picture)))
+        confidence = float(self._tracker.update(picture))
         place = self._tracker.get_position()
         return (place.left(), place.top(), place.right(), place.bottom()), confidence
-
-
-def _rgb(picture: Images) -> Images:
-    return np.ascontiguousarray(picture[..., ::-1])

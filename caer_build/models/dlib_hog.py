@@ -7,11 +7,10 @@ https://dlib.net/face_detector.py.html (Boost licence). It sees upright, nearly 
 from __future__ import annotations
 
 import threading
-from importlib import metadata
 
 import numpy as np
 
-from caer_build.errors import ModelMissing
+from caer_build.models.dlib_package import dlib_version
 from caer_build.models.face_results import no_faces, shrunk, tidy
 from caer_build.models.protocols import Faces, Images
 
@@ -29,17 +28,9 @@ class DlibHog:
     """
 
     def __init__(self, width: int) -> None:
-        try:
-            import dlib
-        except ImportError as error:
-            raise ModelMissing(
-                "The dlib-hog face detector needs dlib, which is not installed.",
-                "Run `pip install dlib-bin`.",
-            ) from error
-        try:
-            package = f"dlib-bin {metadata.version('dlib-bin')}"
-        except metadata.PackageNotFoundError:
-            package = f"dlib {dlib.__version__}"
+        package = dlib_version("The face detector dlib-hog")
+        import dlib
+
         self.version = f"dlib HOG ({package}), {width} px"
         self._width = width
         self._lock = threading.Lock()

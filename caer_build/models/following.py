@@ -39,7 +39,8 @@ class FollowRules:
 
     Attributes:
         min_confidence: a tracker less sure than this has lost its face (pyannote.video: 10).
-        min_overlap: IoU from which two boxes of one frame are one face (pyannote.video: 0.3).
+        min_overlap: IoU from which two boxes of one frame are one face (pyannote.video: half of
+            either box, which for boxes of one size is an IoU of a third).
         longest_blind: frames a tracker may run without a detection.
         longest_back: frames a tracker may run backwards; so many pictures are kept.
     """
@@ -76,7 +77,7 @@ def follow(
     """The faces of one shot.
 
     Args:
-        pictures: every frame of the shot in order, (ordinal, (h, w, 3) BGR), all of one size.
+        pictures: every frame of the shot in order, (ordinal, (h, w, 3) RGB), all of one size.
         found: boxes (n, 4) in px of these pictures of the frames in which there are detections.
         begin: starts a tracker, such as
             :class:`~caer_build.models.correlation_tracker.CorrelationTracker`.
@@ -92,7 +93,7 @@ def follow(
         for piece in alive:
             box, confidence = piece.tracker.update(picture)
             blind = frame - piece.last_seen > rules.longest_blind
-            if confidence < rules.min_confidence or blind:
+            if confidence < rules.min_confidence or blind or _gone(box, picture):
                 lost.append(piece)
             else:
                 piece.boxes[frame] = box
@@ -133,7 +134,9 @@ def _run_back(
 
     for frame, picture in reversed(list(kept)):
         box, confidence = tracker.update(picture)
-        if confidence < rules.min_confidence or any(meets(p, frame, box) for p in going):
+        if confidence < rules.min_confidence or _gone(box, picture):
+            return
+        if any(meets(p, frame, box) for p in going):
             return
         for other in lost:
             if frame >= other.last_seen and meets(other, frame, box):
@@ -154,6 +157,14 @@ def _owners(tracked: list[Box], found: list[Box], min_overlap: float) -> dict[in
     overlap = box_arithmetic.iou(np.array(found), np.array(tracked))
     pairs = zip(*linear_sum_assignment(-overlap), strict=True)
     return {int(f): int(t) for f, t in pairs if overlap[f, t] >= min_overlap}
+
+
+def _gone(box: Box, picture: Images) -> bool:
+    """Whether a box has shrunk to nothing, or its middle has left the picture."""
+    x1, y1, x2, y2 = box
+    height, width = picture.shape[:2]
+    inside = 0 < x1 + x2 < 2 * width and 0 < y1 + y2 < 2 * height
+    return not (inside and x2 - x1 >= 1 and y2 - y1 >= 1)
 
 
 def _overlap(a: Box, b: Box) -> float:

@@ -10,7 +10,7 @@ The crops were stored by the scan: nothing is decoded again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +22,9 @@ from caer_build.models.protocols import Floats, Images
 from caer_build.records import FaceCrop, FaceDetection, TrackEmbedding
 from caer_build.stage import Artifact, Context, Stage
 
+if TYPE_CHECKING:
+    from caer_build.models.dlib_alignment import DlibAlignment
+
 
 class EmbeddingSettings(BaseModel):
     """Which crops of a track are looked at, and by which model."""
@@ -30,6 +33,11 @@ class EmbeddingSettings(BaseModel):
 
     embedder: Literal["auto", "dlib-resnet", "sface"] = Field(
         "auto", description="face embedder; auto: dlib-resnet"
+    )
+    alignment: Literal["landmarks", "dlib"] = Field(
+        "landmarks",
+        description="landmarks: by those of the detector, faces without any are left out; "
+        "dlib: by dlib's five-point predictor inside the detector's box",
     )
     chips: int = Field(5, ge=1, le=32, description="crops embedded per track (count)")
     steady_yaw_deg: float = Field(
@@ -53,13 +61,14 @@ def choose_chips(detections: Sequence[FaceDetection], settings: EmbeddingSetting
     more about it than the several best frames of one moment.
 
     Args:
-        detections: of one track, in any order; those without landmarks cannot be aligned and
-            are never chosen.
+        detections: of one track, in any order; those without landmarks are never chosen where
+            the alignment needs them.
 
     Returns:
-        Indexes into ``detections``, in order of frames; empty where none has landmarks.
+        Indexes into ``detections``, in order of frames; empty where none can be aligned.
     """
-    usable = [i for i, found in enumerate(detections) if found.landmarks]
+    any_will_do = settings.alignment == "dlib"
+    usable = [i for i, found in enumerate(detections) if found.landmarks or any_will_do]
     usable.sort(key=lambda i: (detections[i].frame, detections[i].index))
     if len(usable) <= settings.chips:
         return usable
@@ -95,8 +104,13 @@ def track_embedding(track_id: str, model: str, vectors: Floats) -> TrackEmbeddin
     return TrackEmbedding(track_id, model, values.tolist(), len(vectors))
 
 
-def chip_of(jpeg: bytes, crop: FaceCrop, detection: FaceDetection) -> Images:
+def chip_of(
+    jpeg: bytes, crop: FaceCrop, detection: FaceDetection, dlib: DlibAlignment | None = None
+) -> Images:
     """The aligned chip, (150, 150, 3) RGB, of a detection from its stored loose crop.
+
+    Args:
+        dlib: aligns instead of the detection's landmarks.
 
     Raises:
         IntegrityError: if the crop is no JPEG.
@@ -113,15 +127,29 @@ def chip_of(jpeg: bytes, crop: FaceCrop, detection: FaceDetection) -> Images:
         )
     picture = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
     height, width = picture.shape[:2]
-    points = np.array(detection.landmarks).reshape(5, 2) - (crop.x1, crop.y1)
-    points *= (width / (crop.x2 - crop.x1), height / (crop.y2 - crop.y1))
+    corner = np.array((crop.x1, crop.y1))
+    scale = np.array((width / (crop.x2 - crop.x1), height / (crop.y2 - crop.y1)))
+    if dlib is not None:
+        box = np.array([(detection.x1, detection.y1), (detection.x2, detection.y2)])
+        (x1, y1), (x2, y2) = ((box - corner) * scale).tolist()
+        return dlib.align(np.asarray(picture, np.uint8), (x1, y1, x2, y2))
+    points = (np.array(detection.landmarks).reshape(5, 2) - corner) * scale
     return align(np.asarray(picture, np.uint8), points)
+
+
+def _alignment(settings: EmbeddingSettings) -> DlibAlignment | None:
+    if settings.alignment == "landmarks":
+        return None
+    from caer_build.models.dlib_alignment import DlibAlignment
+
+    return DlibAlignment()
 
 
 def run(context: Context[EmbeddingSettings]) -> None:
     from caer_build.models.face_embedders import load
 
     embedder = load(context.settings.embedder, model_folder(), context.settings.threads)
+    alignment = _alignment(context.settings)
     detections = {(d.frame, d.index): d for d in context.read("detections")}
     crops = {(c.frame, c.index): c for c in context.read("crops")}
     stored = context.file("crops.bin")
@@ -134,7 +162,9 @@ def run(context: Context[EmbeddingSettings]) -> None:
         chosen = [own[i] for i in choose_chips(own, context.settings)]
         if chosen:
             found = [(crops[d.frame, d.index], d) for d in chosen]
-            chips = [chip_of(read_piece(stored, c.offset, c.length), c, d) for c, d in found]
+            chips = [
+                chip_of(read_piece(stored, c.offset, c.length), c, d, alignment) for c, d in found
+            ]
             vectors = embedder.embed(np.stack(chips))
             rows.append(track_embedding(track_id, embedder.version, vectors))
             n_chips += len(chips)
@@ -146,7 +176,9 @@ def run(context: Context[EmbeddingSettings]) -> None:
 def versions(settings: EmbeddingSettings) -> tuple[str, ...]:
     from caer_build.models.face_embedders import load
 
-    return (load(settings.embedder, model_folder(), settings.threads).version,)
+    embedder = load(settings.embedder, model_folder(), settings.threads)
+    alignment = _alignment(settings)
+    return (embedder.version, *([alignment.version] if alignment else []))
 
 
 STAGE: Stage[Any] = Stage(

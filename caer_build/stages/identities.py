@@ -49,6 +49,9 @@ class IdentitySettings(BaseModel):
         le=2,
         description="persons of episodes up to this mean cosine distance are one person ([0, 2])",
     )
+    constrained: bool = Field(
+        True, description="whether two faces on screen together are always two persons"
+    )
     sure_face_height_px: float = Field(
         40.0, ge=0, description="smaller faces join persons but found none beside others (px)"
     )
@@ -128,7 +131,7 @@ def group_episode(
         weights[track.track_id] = float(n_chips)
         sure[track.track_id] = is_sure(track, n_chips, settings)
     keys = [track.track_id for track in tracks]
-    pairs = list(together(tracks))
+    pairs = list(together(tracks)) if settings.constrained else []
     groups = cluster(
         keys,
         np.array([vectors[key] for key in keys]).reshape(len(keys), n_values),

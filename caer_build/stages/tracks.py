@@ -6,13 +6,16 @@
     detections     x    x    x         x    x    x
     track      |-------------------------------------|     to the edges where they are near,
     seen       |****************|   |****************|     a box in each frame, interpolated or not
+
+Between detections boxes are interpolated, which needs no pictures; or the face is followed with a
+correlation tracker, as the paper's tool did it, which decodes the episode a second time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +29,13 @@ from caer_build.frames import Span, Timeline
 from caer_build.records import FaceDetection, FaceTrack, Shot, TrackBox, TrackDetection
 from caer_build.stage import Artifact, Context, Stage
 
+if TYPE_CHECKING:
+    from caer_build.media.replay import Replay
+
 Array = npt.NDArray[np.float64]
 _TIME_SLACK_S = 1e-6
+_MOST_PICTURES = 256
+"""How far back a tracker may run whatever the frame rate: so many pictures are kept."""
 
 
 class TrackSettings(BaseModel):
@@ -35,6 +43,11 @@ class TrackSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    method: Literal["detections", "forward-backward"] = Field(
+        "detections",
+        description="detections: joined and interpolated; forward-backward: faces are followed "
+        "from detection to detection with dlib's correlation tracker in a second decode",
+    )
     strong_score: float = Field(
         0.82, ge=0, le=1, description="a track needs a detection of this score ([0, 1])"
     )
@@ -45,7 +58,11 @@ class TrackSettings(BaseModel):
         0.2, gt=0, le=2, description="what counts as seen: this near to a detection (seconds)"
     )
     longest_gap_s: float = Field(
-        2.0, ge=0, le=30, description="longest time without a detection inside a track (seconds)"
+        2.0,
+        ge=0,
+        le=30,
+        description="longest time without a detection inside a track; forward-backward: longest "
+        "time that a tracker runs without one, either way (seconds)",
     )
     reach_s: float = Field(
         0.2, ge=0, le=2, description="how far a track reaches to its shot's edge (seconds)"
@@ -61,6 +78,25 @@ class TrackSettings(BaseModel):
     )
     duplicate_cover: float = Field(
         0.7, gt=0, le=1, description="tracks that cover each other more are one face ([0, 1])"
+    )
+
+    follow_width: int = Field(
+        640, ge=160, le=1280, description="forward-backward: width of the pictures (px)"
+    )
+    follow_confidence: float = Field(
+        10.0,
+        ge=0,
+        le=100,
+        description="forward-backward: a tracker less sure has lost its face (peak to sidelobe)",
+    )
+    follow_overlap: float = Field(
+        0.33,
+        gt=0,
+        le=1,
+        description="forward-backward: boxes of a frame that overlap so are one face (IoU)",
+    )
+    decode_threads: int = Field(
+        2, ge=1, le=16, description="forward-backward: threads of the video decoder (count)"
     )
 
     @model_validator(mode="after")
@@ -100,11 +136,16 @@ class _Track:
         return self.start_frame + len(self.boxes)
 
 
+Candidates = Callable[[_InShot], list[_Track]]
+"""Finds the faces of one shot; what is too little of a face is sorted out afterwards."""
+
+
 def build_tracks(
     shots: Sequence[Shot],
     detections: Sequence[FaceDetection],
     timeline: Timeline,
     settings: TrackSettings,
+    candidates: Candidates | None = None,
 ) -> tuple[list[FaceTrack], list[TrackBox], list[TrackDetection]]:
     """The tracks of an episode.
 
@@ -112,6 +153,7 @@ def build_tracks(
         shots: of one episode, not overlapping; detections outside all of them are ignored.
         detections: of the same episode, in any order.
         timeline: when its frames are shown.
+        candidates: asked about each shot with detections, in order; null: these are joined.
 
     Returns:
         Tracks by shot, first frame and place; their boxes, one for each frame of each track; and
@@ -138,7 +180,7 @@ def build_tracks(
         if not rows:
             continue
         inside = _in_shot(shot, rows, timeline, settings)
-        for k, track in enumerate(_tracks_of(inside)):
+        for k, track in enumerate(_kept(inside, (candidates or _joined)(inside))):
             track_id = f"{shot.shot_id}-t{k:02d}"
             tracks.append(_record(track_id, track, inside))
             boxes += _box_records(track_id, track, inside)
@@ -162,11 +204,17 @@ def _in_shot(
     )
 
 
-def _tracks_of(inside: _InShot) -> list[_Track]:
+def _joined(inside: _InShot) -> list[_Track]:
+    """The detections of one shot, joined by where they are."""
+    strong = inside.scores >= inside.settings.strong_score
+    found = tracking.join(inside.times_s, inside.boxes, strong, inside.settings.longest_gap_s)
+    return [_filled(rows, inside) for rows in found]
+
+
+def _kept(inside: _InShot, candidates: Sequence[_Track]) -> list[_Track]:
     """The tracks of one shot, by first frame, then from left to right."""
     shot, settings = inside.shot, inside.settings
     strong = inside.scores >= settings.strong_score
-    joined = tracking.join(inside.times_s, inside.boxes, strong, settings.longest_gap_s)
     length_s = inside.timeline.duration_of(Span(shot.start_frame, shot.end_frame))
     samples = max(1, int(length_s / settings.interval_s + _TIME_SLACK_S))
     enough = min(settings.min_detections, samples)
@@ -175,9 +223,9 @@ def _tracks_of(inside: _InShot) -> list[_Track]:
     if shot.transition_end_frame == shot.end_frame:
         own[:] = True
     kept = [
-        _filled(rows, inside)
-        for rows in joined
-        if len(rows) >= enough and strong[rows].any() and own[rows].any()
+        track
+        for track in candidates
+        if len(track.found) >= enough and strong[track.found].any() and own[track.found].any()
     ]
     # The best supported first: of two tracks on one face the other goes.
     kept.sort(key=lambda t: (-float(inside.scores[t.found].sum()), t.start_frame, *t.boxes[0]))
@@ -259,13 +307,93 @@ def _box_records(track_id: str, track: _Track, inside: _InShot) -> list[TrackBox
     ]
 
 
-def run(context: Context[TrackSettings]) -> None:
-    tracks, boxes, members = build_tracks(
-        context.read("shots"),
-        context.read("detections"),
-        load_timeline(context.file("timeline.npz")),
-        context.settings,
+def _followed(inside: _InShot, replay: Replay, picture_scale: Array) -> list[_Track]:
+    """The faces of one shot, followed from detection to detection.
+
+    Args:
+        replay: gives the pictures; it stands at or before the shot.
+        picture_scale: (4,) what leads from px of the displayed frame to px of these pictures.
+    """
+    from caer_build.models.correlation_tracker import CorrelationTracker
+    from caer_build.models.following import FollowRules, follow
+
+    settings, timeline = inside.settings, inside.timeline
+    longest = timeline.frames_within(settings.longest_gap_s)
+    rules = FollowRules(
+        min_confidence=settings.follow_confidence,
+        min_overlap=settings.follow_overlap,
+        longest_blind=longest,
+        longest_back=min(longest, _MOST_PICTURES),
     )
+    rows_of = {
+        int(frame): np.flatnonzero(inside.frames == frame) for frame in np.unique(inside.frames)
+    }
+    # No tracker runs farther than this from the first and the last detection.
+    first, last = int(inside.frames[0]), int(inside.frames[-1])
+    span = Span(
+        max(inside.shot.start_frame, first - rules.longest_back),
+        min(inside.shot.end_frame, last + rules.longest_blind + 1),
+    )
+    seeds = {frame: inside.boxes[rows] * picture_scale for frame, rows in rows_of.items()}
+    size = replay.size
+    return [
+        _Track(
+            np.array([rows_of[frame][index] for frame, index in face.found], np.int64),
+            face.start_frame,
+            np.asarray(box_arithmetic.clip(face.boxes, *size) / picture_scale, np.float64),
+        )
+        for face in follow(replay.pictures(span), seeds, CorrelationTracker, rules)
+    ]
+
+
+def _follow_all(
+    context: Context[TrackSettings],
+) -> tuple[list[FaceTrack], list[TrackBox], list[TrackDetection]]:
+    from caer_build.media.probe import read_headers
+    from caer_build.media.replay import Replay
+
+    settings, path = context.settings, context.source.path
+    timeline = load_timeline(context.file("timeline.npz"))
+    headers = read_headers(path)
+    with Replay(path, headers, settings.follow_width, settings.decode_threads) as replay:
+        scale = np.tile(np.divide(replay.size, (headers.width, headers.height)), 2)
+
+        def candidates(inside: _InShot) -> list[_Track]:
+            context.progress(inside.shot.start_frame, len(timeline))
+            return _followed(inside, replay, scale)
+
+        found = build_tracks(
+            context.read("shots"), context.read("detections"), timeline, settings, candidates
+        )
+    context.facts.update(redecoded_frames=replay.n_frames)
+    return found
+
+
+def follows(settings: TrackSettings) -> bool:
+    """Whether the source is opened again."""
+    return settings.method == "forward-backward"
+
+
+def versions(settings: TrackSettings) -> tuple[str, ...]:
+    if not follows(settings):
+        return ()
+    from importlib.metadata import version
+
+    from caer_build.models import correlation_tracker
+
+    return (f"av {version('av')}", correlation_tracker.version())
+
+
+def run(context: Context[TrackSettings]) -> None:
+    if follows(context.settings):
+        tracks, boxes, members = _follow_all(context)
+    else:
+        tracks, boxes, members = build_tracks(
+            context.read("shots"),
+            context.read("detections"),
+            load_timeline(context.file("timeline.npz")),
+            context.settings,
+        )
     context.write("tracks", tracks)
     context.write("track_boxes", boxes)
     context.write("track_detections", members)
@@ -283,4 +411,6 @@ STAGE: Stage[Any] = Stage(
         Artifact("track_detections", TrackDetection),
     ),
     run=run,
+    versions=versions,
+    reads_source=follows,
 )
