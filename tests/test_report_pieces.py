@@ -23,9 +23,9 @@ from caer_build.report.thresholds import THRESHOLDS, failing, relaxed, why
 from caer_build.report.timeline_svg import clock, draw, rows_of, ruler
 from caer_build.report.what_if import values_around, what_if
 from caer_build.stages.screening import ScreeningSettings, first_reason
-from tests.toy_workspace import clip, episode, shot, track
+from tests.toy_workspace import SCREEN, clip, episode, shot, track
 
-SETTINGS = ScreeningSettings()
+SETTINGS = SCREEN
 SHOT = shot(0, 50)
 GOOD = clip(SHOT, track(SHOT))
 BY_SETTING = {t.setting: t for t in THRESHOLDS}
@@ -128,6 +128,16 @@ def test_what_if_screens_again() -> None:
     assert [t.value for t in trials["min_sharpness"] if t.is_current] == [15.0]
     # The other thresholds change nothing for rows that fail on sharpness.
     assert {t.kept for t in trials["min_seen_share"]} == {3}
+
+
+@given(st.lists(scores, min_size=1, max_size=12))
+def test_what_if_is_what_the_screen_would_say(rows: list[dict[str, Any]]) -> None:
+    clips = [replace(GOOD, **values) for values in rows] + [clip(SHOT)]
+    for row in what_if(clips, {SHOT.shot_id: SHOT}, SETTINGS):
+        for trial in row.trials:
+            changed = SETTINGS.model_copy(update={row.threshold.setting: trial.value})
+            kept = sum(first_reason(c, SHOT, changed) is None for c in clips)
+            assert kept == trial.kept
 
 
 def test_tried_values_stay_in_range() -> None:

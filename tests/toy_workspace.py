@@ -13,9 +13,21 @@ import pyarrow.parquet as pq
 from caer_build import pipeline, recipes
 from caer_build.arrow import to_table
 from caer_build.records import Clip, Episode, FaceTrack, Identity, Person, Shot, TrackBox
+from caer_build.stages.screening import ScreeningSettings
 from caer_build.store import Workspace, write_json
 
 RATE = 25
+SCREEN = ScreeningSettings(
+    min_frames=30,
+    group_faces=2,
+    group_share=0.5,
+    min_face_px=40,
+    min_face_share=0.07,
+    min_sharpness=15,
+    max_yaw=60,
+    min_seen_share=0.6,
+)
+"""Spelt out, so that expected values stand when the defaults change."""
 
 
 def episode(episode_id: str = "toy.s01e01", n_frames: int = 500, **changes: Any) -> Episode:
@@ -125,7 +137,8 @@ class Toy:
             failed: episodes that have no rows, because their first stage failed.
         """
         workspace = Workspace.create(root)
-        settings = recipes.load(pipeline.STAGES, recipe)
+        screen = [f"screening.{k}={json.dumps(v)}" for k, v in SCREEN.model_dump().items()]
+        settings = recipes.load(pipeline.STAGES, recipe, screen)
         write_json(
             root / pipeline.RECIPE,
             {"name": settings.name, "until": None, "settings": settings.as_dict()},

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from caer_build.records import Clip, Shot
-from caer_build.report.thresholds import THRESHOLDS, Threshold
+from caer_build.report.thresholds import THRESHOLDS, Threshold, failing
 from caer_build.stages.screening import ScreeningSettings, first_reason
 
 _FACTORS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
@@ -46,31 +46,39 @@ def values_around(threshold: Threshold, limit: float) -> list[float]:
 def what_if(
     clips: Sequence[Clip], shots: Mapping[str, Shot], settings: ScreeningSettings
 ) -> list[Row]:
-    """Screen all rows again for several values of each threshold; decisions by hand are ignored.
+    """Screen all rows for several values of each threshold; decisions by hand are ignored.
+
+    A row's fate hangs on a threshold only if the row passes everything else, so that each row is
+    screened once, and then counted at each value.
 
     Args:
         shots: by shot_id.
     """
+    lenient = _anything_goes(settings)
+    hanging: dict[str, list[float | None]] = {t.setting: [] for t in THRESHOLDS}
+    for clip in clips:
+        if first_reason(clip, shots[clip.shot_id], lenient) is not None:
+            continue
+        failed = failing(clip, settings)
+        for threshold in THRESHOLDS if not failed else failed if len(failed) == 1 else ():
+            hanging[threshold.setting].append(threshold.score(clip))
     rows = []
     for threshold in THRESHOLDS:
-        limit = threshold.limit(settings)
-        values = values_around(threshold, limit)
-        lenient = max(values) if threshold.demand != "at least" else min(values)
-        # Whoever fails at the most lenient value fails at all others too.
-        left = _kept(clips, shots, _with(settings, threshold, lenient))
-        trials = []
-        for value in values:
-            kept = len(_kept(left, shots, _with(settings, threshold, value)))
-            trials.append(Trial(value, threshold.write(value), kept, value == limit))
-        rows.append(Row(threshold, tuple(trials)))
+        limit, scores = threshold.limit(settings), hanging[threshold.setting]
+        trials = tuple(
+            Trial(
+                value,
+                threshold.write(value),
+                sum(threshold.passes(score, value) for score in scores),
+                value == limit,
+            )
+            for value in values_around(threshold, limit)
+        )
+        rows.append(Row(threshold, trials))
     return rows
 
 
-def _with(settings: ScreeningSettings, threshold: Threshold, value: float) -> ScreeningSettings:
-    return settings.model_copy(update={threshold.setting: value})
-
-
-def _kept(
-    clips: Sequence[Clip], shots: Mapping[str, Shot], settings: ScreeningSettings
-) -> list[Clip]:
-    return [c for c in clips if first_reason(c, shots[c.shot_id], settings) is None]
+def _anything_goes(settings: ScreeningSettings) -> ScreeningSettings:
+    """The screen with all its thresholds out of the way."""
+    extremes = {"at least": 0, "below": float("inf"), "at most": float("inf")}
+    return settings.model_copy(update={t.setting: extremes[t.demand] for t in THRESHOLDS})
