@@ -145,6 +145,10 @@ def register(workspace: Workspace, files: Sequence[Path] = (), show: str | None 
         try:
             path = file.absolute()
             stat = path.stat()
+            if not path.is_file():
+                # Reading a pipe or a device might never end.
+                unreadable.append((file, "a pipe or device, expected a video file"))
+                continue
             stamp = (str(path), stat.st_size, stat.st_mtime_ns)
             sha256 = stamps.get(stamp) or sha256_of(path)
         except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmarks.boundary_scores import count, load_truth
 from caer_build.frames import Span, tiles
 from tests.building import TrueShot, build, true_shots
 
@@ -33,21 +34,14 @@ def truth(data: Path) -> list[TrueShot]:
     return [shot for episode in EPISODES for shot in true_shots(data, episode)]
 
 
-def boundary_f1(truth: dict[str, Any], predicted: list[int], tolerance: int = 2) -> float:
-    """F1 in percent as the data's own scorer counts it; see the benchmark of shots."""
-    from benchmarks.shots import score
-
-    return 100 * score(truth, predicted, tolerance).f1
-
-
 @pytest.mark.parametrize(("episode", "floor"), [("lobby.s01e01", 95.0), ("lobby.s01e02", 94.4)])
 def test_shots_are_as_good_as_transnetv2(
     episode: str, floor: float, data: Path, tables: dict[str, pd.DataFrame]
 ) -> None:
-    truth = json.loads((data / "episodes" / f"{episode}.truth.json").read_text())
+    truth = load_truth(data / "episodes" / f"{episode}.truth.json")
     shots = tables["shots"].query("episode_id == @episode")
-    predicted = shots.start_frame.tolist()[1:]
-    assert boundary_f1(truth, predicted) >= floor
+    found = count(truth, shots.start_frame.tolist()[1:])
+    assert 100 * found.f1 >= floor
 
 
 def test_the_counts_are_those_of_the_tables(

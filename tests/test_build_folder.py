@@ -1,0 +1,91 @@
+"""A folder that mixes every kind of bad file with good episodes builds the good ones."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.building import caer
+from tests.media_kinds import KINDS
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path], dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("mixed")
+    files = {}
+    for name, kind in KINDS.items():
+        own = folder / "".join(c if c.isalnum() else "-" for c in name)
+        own.mkdir()
+        files[name] = kind.make(own)
+    work = tmp_path_factory.mktemp("work") / "work"
+    given = [str(f) for f in files.values() if not f.is_dir()]
+    # The names begin with a dash where that is the kind, so that options must end before them.
+    done = caer("build", "-o", work, "--recipe", "quick", "--json", "--", *given, check=False)
+    assert done.returncode == 1, done.stderr
+    return work, files, json.loads(done.stdout)
+
+
+def test_every_bad_file_is_refused_with_its_reason(
+    mixed: tuple[Path, dict[str, Path], dict[str, Any]],
+) -> None:
+    _, files, totals = mixed
+    said = " ".join(f["message"] for f in totals["failed"])
+    for name, kind in KINDS.items():
+        if kind.refused is not None and not files[name].is_dir():
+            assert kind.refused in said or "a pipe or device" in said, name
+    assert all(f["remedy"] for f in totals["failed"])
+    assert {f["error"] for f in totals["failed"]} <= {"ProbeError", "DecodeError"}
+
+
+def test_every_good_file_is_built(
+    mixed: tuple[Path, dict[str, Path], dict[str, Any]],
+) -> None:
+    work, files, totals = mixed
+    episodes = pd.read_parquet(work / "tables" / "episodes.parquet")
+    by_name = {row.source_name: row for row in episodes.itertuples()}
+    for name, kind in KINDS.items():
+        if kind.refused is None:
+            source = os.fsencode(files[name].name).decode("utf-8", "replace")
+            row = by_name[source]
+            assert (row.width, row.height) == kind.size, name
+            if kind.truncated is not None:
+                assert row.truncated == kind.truncated, name
+            if kind.numbers:
+                assert row.frame_count == len(kind.numbers), name
+    assert totals["episodes"] == sum(k.refused is None for k in KINDS.values())
+
+
+def test_status_names_each_failure(
+    mixed: tuple[Path, dict[str, Path], dict[str, Any]],
+) -> None:
+    work, _, totals = mixed
+    states = json.loads(caer("status", work, "--json").stdout)
+    failed = {unit for unit, stages in states.items() if "failed" in stages.values()}
+    assert failed >= {f["unit"] for f in totals["failed"] if f["unit"] in states}
+
+
+def test_the_real_odd_files_are_built(data: Path, tmp_path: Path) -> None:
+    """Variable rate, a rotation flag, MP3 in MP4: a face in one half only gives tracks there."""
+    work = tmp_path / "work"
+    totals = json.loads(
+        caer("build", data / "media", "-o", work, "--recipe", "quick", "--json").stdout
+    )
+    assert totals["episodes"] == len(list((data / "media").glob("*.m*")))
+    assert totals["failed"] == []
+    tracks = pd.read_parquet(work / "tables" / "tracks.parquet")
+    episodes = pd.read_parquet(work / "tables" / "episodes.parquet").set_index("episode_id")
+    half = episodes.frame_count["face_noface"] / 2
+    first, second = (tracks[tracks.episode_id == e] for e in ("face_noface", "noface_face"))
+    assert len(first) > 0
+    assert len(second) > 0
+    assert first.start_frame.min() < half
+    assert second.end_frame.max() > half
+    assert episodes.rotation["rotated_flag"] == 270 or episodes.rotation["rotated_flag"] == 90
+    assert episodes.variable_rate["face_noface"]
+    tracks_per_file = tracks.groupby("episode_id").size()
+    assert tracks_per_file["single_face"] >= 1
