@@ -120,7 +120,7 @@ def plan_episode(spans: Sequence[Span], n_frames: int, style: Style, seed: int) 
     left = n_frames
     while left > 0:
         joint = _joint(rng, style) if joints else Joint("cut", 0)
-        if left < joint.length + 24:
+        if joints and left < joint.length + 24:
             alone[-1] += left  # too little for another take
             break
         wanted = rng.lognormal(np.log(style.median_length), style.spread)

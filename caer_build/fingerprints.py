@@ -45,8 +45,8 @@ class RepeatRules:
         min_share: share of the shot's frames that must match, [0, 1].
     """
 
-    max_distance: int = 8
-    new_distance: int = 10
+    max_distance: int = 4
+    new_distance: int = 5
     min_telling: int = 3
     min_share: float = 0.8
 
@@ -156,5 +156,7 @@ def _same(
     match[inside] = distances(later[inside], earlier[at[inside]]) <= rules.max_distance
     match &= later != PLAIN
     structured = int((later != PLAIN).sum())
-    enough = int(match.sum()) >= rules.min_share * structured
-    return enough and int(match[telling].sum()) >= rules.min_telling
+    seen = int(match[telling].sum())
+    # A head that nods before a wall is back where it was every second frame: all must match.
+    changes = seen >= max(rules.min_telling, rules.min_share * len(telling))
+    return changes and int(match.sum()) >= rules.min_share * structured
