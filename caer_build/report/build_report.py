@@ -136,6 +136,7 @@ def _timelines(m: Material) -> Iterator[Timeline]:
         if number == MAX_TIMELINES or (number > 0 and n_bars > MAX_BARS):
             return
         sentence = partial(_sentence, m)
+        features = m.stored("scan", episode.episode_id, "features.zst")
         drawing = draw(
             episode=episode,
             shots=own_shots,
@@ -143,8 +144,8 @@ def _timelines(m: Material) -> Iterator[Timeline]:
             clips=own_clips,
             roll=m.roll,
             say_why=sentence,
+            with_film=features is not None,
         )
-        features = m.stored("scan", episode.episode_id, "features.zst")
         film = filmstrip(features, own_shots, drawing.stretch) if features else None
         ordered = sorted(own_clips, key=lambda c: (c.start_frame, c.clip_id))
         yield Timeline(

@@ -123,6 +123,7 @@ def draw(
     clips: Sequence[Clip],
     roll: Roll,
     say_why: Callable[[Clip], str],
+    with_film: bool = True,
 ) -> Drawing:
     """Lay out one episode.
 
@@ -130,6 +131,7 @@ def draw(
         shots, tracks, clips: of this episode; the shots in order.
         roll: letters and colours of persons.
         say_why: the sentence on a clip's fate.
+        with_film: leave room for a strip of pictures.
     """
     origin = shots[0].start_pts_s if shots else 0.0
     total = max(episode.duration_s, 1e-6)
@@ -144,8 +146,9 @@ def draw(
         return text if _LETTER_PX * len(text) + 4 <= room_px else ""
 
     stretch = max(1.0, round(total / SECONDS_A_SCREEN, 2))
-    y = RULER_PX + FILM_PX + GAP_PX
-    lanes = [Lane("pictures", RULER_PX + FILM_PX / 2), Lane("shots", y + SHOT_PX / 2)]
+    lanes = [Lane("pictures", RULER_PX + FILM_PX / 2)] if with_film else []
+    y = RULER_PX + GAP_PX + (FILM_PX if with_film else 0)
+    lanes.append(Lane("shots", y + SHOT_PX / 2))
     bars = _shot_bars(shots, y, across)
     y += SHOT_PX + GAP_PX
 
