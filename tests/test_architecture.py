@@ -25,7 +25,7 @@ LEVELS = [
     ["stages"],
     ["units", "engines"],
     ["pipeline"],
-    ["summary", "upkeep", "people"],
+    ["summary", "upkeep", "people", "handbook", "checkup"],
     ["report", "sample"],
     ["cli"],
 ]

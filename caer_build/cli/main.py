@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from caer_build import __version__
-from caer_build.cli import build, clips, people, samples, workspace
+from caer_build.cli import build, clips, doctor, models, people, recipe, samples, workspace
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
 
 app = typer.Typer(
@@ -27,6 +27,9 @@ workspace.add_to(app)
 people.add_to(app)
 clips.add_to(app)
 samples.add_to(app)
+recipe.add_to(app)
+models.add_to(app)
+doctor.add_to(app)
 
 
 def _show_version(wanted: bool) -> None:
