@@ -68,7 +68,8 @@ def frame_hashes(features: npt.NDArray[np.uint8], plain_contrast: float = 4.0) -
     """
     grey = features.mean(axis=3, dtype=np.float32)
     rows, columns = _averaging(grey.shape[1], _ROWS), _averaging(grey.shape[2], _COLUMNS)
-    grid = np.einsum("nhw,hr,wc->nrc", grey, rows, columns, optimize=True)
+    # Plain einsum, not BLAS: a bit must not depend on how many threads add up a mean.
+    grid = np.einsum("nrw,wc->nrc", np.einsum("nhw,hr->nrw", grey, rows), columns)
     bits = (grid[:, :, 1:] > grid[:, :, :-1]).reshape(len(grid), 64)
     hashes = np.packbits(bits, axis=1).view(">u8")[:, 0].astype(np.uint64)
     hashes[grid.reshape(len(grid), -1).std(axis=1) < plain_contrast] = PLAIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -275,11 +276,15 @@ def test_the_paper_s_detector_follows_motion_and_finds_a_cut() -> None:
 # Real episodes with exact truth.
 
 
-def shots_of(video: Path, choice: ShotSettings) -> list[Shot]:
+@functools.cache
+def decoded(video: Path) -> tuple[Images, Timeline]:
     with Decoder(video, read_headers(video)) as decoder:
         frames, pts = zip(*((f.rgb(48, 27), f.pts_s) for f in decoder), strict=True)
-        times = Timeline(np.array(pts), decoder.report.end_s)
-    features = np.stack(frames)
+        return np.stack(frames), Timeline(np.array(pts), decoder.report.end_s)
+
+
+def shots_of(video: Path, choice: ShotSettings) -> list[Shot]:
+    features, times = decoded(video)
     scores = make_scorer(choice, times).scores(iter([features]))
     return to_shots("e", boundaries(scores, contrasts(iter([features])), choice), times)
 
