@@ -244,7 +244,8 @@ def dissolve_spans(s: Signals, threshold: float) -> list[tuple[int, int, int]]:
         own = int(s.reach[centre])
         before, after = means[max(0, centre - own)], means[min(len(means) - 1, centre + own)]
         way = after - before
-        share = (means[a : b + 1] - before) @ way / float(way @ way)
+        # Not BLAS, whose sums may depend on its threads.
+        share = np.einsum("ij,j->i", means[a : b + 1] - before, way) / np.einsum("i,i->", way, way)
         first, last = centre - a, centre - a
         while first > 0 and share[first - 1] < share[first] - 0.015:
             first -= 1
