@@ -86,6 +86,7 @@ def test_it_lies_in_the_workspace_and_needs_nothing_else(toy: Toy, tmp_path: Pat
     assert all(a.startswith(("#", "data:")) for a in page.addresses)
     assert "link" not in page.tags
     assert list(workspace.root.glob(".report*")) == []
+    assert write_report(workspace, tmp_path) == tmp_path / "report.html"
 
 
 def test_every_reason_that_occurs_has_its_sample(toy: Toy, tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_names_from_outside_are_text(toy: Toy, tmp_path: Path) -> None:
 
 def test_a_failed_episode_is_named_with_its_remedy(toy: Toy, tmp_path: Path) -> None:
     text = report_of(toy.write(tmp_path / "work", failed=["toy.s01e02"]))
-    assert "1 episode or show is missing here" in text
+    assert "1 failed and is missing here" in text
     assert "toy.s01e02.mp4 is empty (0 bytes)." in text
     assert "Copy or download it again." in text
     assert "missing here" not in report_of(toy.write(tmp_path / "fine"))

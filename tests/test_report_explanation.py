@@ -80,6 +80,18 @@ def test_a_kept_clip_says_what_would_reject_it(workspace: Workspace) -> None:
     assert f"reject {KEPT.clip_id}: a mask" in explain(workspace, KEPT.clip_id)
 
 
+def test_a_clip_kept_by_hand_is_not_credited_to_the_screen(tmp_path: Path) -> None:
+    home = track(FIRST)
+    kept = replace(clip(FIRST, home), sharpness=3.0)
+    toy = Toy(episodes=[episode(n_frames=100)], shots=[FIRST], tracks=[home], clips=[kept])
+    work = toy.write(tmp_path / "work")
+    overrides.add(work, "keep", kept.clip_id, None, "good enough")
+    text = explain(work, kept.clip_id)
+    assert "Kept by hand, against the thresholds: good enough." in text
+    assert "<- not the reason, decided by hand: ambiguous_blurred" in text
+    assert "Rejected if" not in text
+
+
 def test_a_shot_without_a_face_shows_its_tests(workspace: Workspace) -> None:
     text = explain(workspace, THIRD.shot_id)
     assert text.splitlines()[1] == "  0 faces followed, 1 candidate, 0 kept."

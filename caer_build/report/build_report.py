@@ -70,12 +70,13 @@ def write_report(workspace: Workspace, out: Path | None) -> Path:
     """Write the report of a workspace.
 
     Args:
-        out: the HTML file; by default ``report.html`` in the workspace, beside its clips.
+        out: the HTML file, or a folder for it; by default the workspace, beside its clips.
 
     Raises:
         StoreError: if nothing was built there yet, or the file cannot be written.
     """
-    path = (out or workspace.root / "report.html").absolute()
+    place = (out or workspace.root).absolute()
+    path = place / "report.html" if place.is_dir() else place
     material = gather(workspace)
     write_atomically(path, render(material, path.parent).encode("utf-8"))
     return path

@@ -7,6 +7,8 @@ import base64
 import numpy as np
 import numpy.typing as npt
 
+from caer_build.errors import IntegrityError
+
 Pixels = npt.NDArray[np.uint8]
 _YELLOW, _DARK = (64, 214, 255), (20, 20, 20)
 
@@ -40,12 +42,18 @@ def with_box(picture: Pixels, box: tuple[float, float, float, float]) -> Pixels:
 
 
 def square(jpeg: bytes, side: int) -> bytes:
-    """The middle square of a JPEG, scaled to ``side`` px."""
+    """The middle square of a JPEG, scaled to ``side`` px.
+
+    Raises:
+        IntegrityError: if it is no JPEG.
+    """
     import cv2
 
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
-        raise ValueError("not a JPEG")
+        raise IntegrityError(
+            "A stored face crop is no JPEG.", "Run `caer verify --repair` on the workspace."
+        )
     height, width = picture.shape[:2]
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2

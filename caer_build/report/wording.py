@@ -132,7 +132,8 @@ def score_lines(m: Material, clip: Clip) -> list[str]:
         here = not passes and reason == counts and not told
         told |= here
         mark = "ok" if passes else "NO"
-        tail = f"  <- the reason: {reason}" if here else ""
+        word = "the reason" if clip.reject_reason == reason else "not the reason, decided by hand"
+        tail = f"  <- {word}: {reason}" if here else ""
         lines.append(f"{mark}  {name:<{widths[0]}}  {value:<{widths[1]}}  {limit}{tail}")
     return lines
 
@@ -144,13 +145,8 @@ def change_lines(m: Material, clip: Clip) -> list[str]:
         return ["Nothing: a deletion is not undone by other settings."]
     lines = []
     if clip.reject_reason is None:
-        lines += [
-            f"Rejected if screening.{t.setting} were {_stricter(t.demand)} {t.write(score)}"
-            for t in THRESHOLDS
-            if t.reason != "group"
-            and (score := t.score(clip)) is not None
-            and not (t.unit == "share" and score >= 1)
-        ]
+        if not failing(clip, m.screening):
+            lines += _limits(clip)
         lines.append(f"By hand: caer clip reject {work} {clip.clip_id}")
         return lines
     if clip.reject_reason != "by_hand":
@@ -163,6 +159,19 @@ def change_lines(m: Material, clip: Clip) -> list[str]:
     if clip.track_id is not None:
         lines.append(f"By hand: caer clip keep {work} {clip.clip_id}")
     return lines
+
+
+def _limits(clip: Clip) -> list[str]:
+    """How far each threshold could go before it rejects a clip that passes them all."""
+    found = []
+    for t in THRESHOLDS:
+        score = t.score(clip)
+        if t.reason == "group" or score is None or (t.unit == "share" and score >= 1):
+            continue
+        found.append(
+            f"Rejected if screening.{t.setting} were {_stricter(t.demand)} {t.write(score)}"
+        )
+    return found
 
 
 def _stricter(demand: str) -> str:
