@@ -60,7 +60,7 @@ class Followed:
     boxes: npt.NDArray[np.float64]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Piece:
     tracker: Tracker
     last_seen: int
@@ -98,20 +98,19 @@ def follow(
             else:
                 piece.boxes[frame] = box
                 going.append(piece)
-        alive = going
+        alive = list(going)
         boxes = [_box(row) for row in found.get(frame, ())]
-        owner = _owners([piece.boxes[frame] for piece in alive], boxes, rules.min_overlap)
-        for index, box in enumerate(boxes):
-            tracker = begin(picture, box)
-            if index in owner:
-                piece = alive[owner[index]]
-                piece.tracker, piece.last_seen, piece.boxes[frame] = tracker, frame, box
-                piece.found.append((frame, index))
-            else:
-                piece = _Piece(tracker, frame, [(frame, index)], {frame: box})
-                back = begin(picture, box)
-                _run_back(piece, back, kept, going=going, lost=lost, rules=rules)
-                alive = [*alive, piece]
+        owner = _owners([piece.boxes[frame] for piece in going], boxes, rules.min_overlap)
+        for index, tracked in owner.items():
+            piece, box = going[tracked], boxes[index]
+            piece.tracker, piece.last_seen = begin(picture, box), frame
+            piece.boxes[frame] = box
+            piece.found.append((frame, index))
+        for index in sorted(set(range(len(boxes))) - set(owner)):
+            box = boxes[index]
+            piece = _Piece(begin(picture, box), frame, [(frame, index)], {frame: box})
+            _run_back(piece, begin(picture, box), kept, alive=alive, lost=lost, rules=rules)
+            alive.append(piece)
         kept.append((frame, picture))
     faces = [_finished(piece) for piece in lost + alive]
     return sorted(faces, key=lambda face: (face.start_frame, *face.boxes[0]))
@@ -122,11 +121,15 @@ def _run_back(
     tracker: Tracker,
     kept: Iterable[tuple[int, Images]],
     *,
-    going: list[_Piece],
+    alive: list[_Piece],
     lost: list[_Piece],
     rules: FollowRules,
 ) -> None:
-    """Extends a new piece into the past; what was lost and is met there becomes part of it."""
+    """Extends a new piece into the past; what is met there becomes part of it.
+
+    That is a piece that was lost, or one that is still followed, but has drifted away since its
+    last detection: the new piece leads back to just that.
+    """
 
     def meets(other: _Piece, frame: int, box: Box) -> bool:
         there = other.boxes.get(frame)
@@ -136,15 +139,16 @@ def _run_back(
         box, confidence = tracker.update(picture)
         if confidence < rules.min_confidence or _gone(box, picture):
             return
-        if any(meets(p, frame, box) for p in going):
+        met = [p for p in alive if frame <= p.last_seen and meets(p, frame, box)]
+        if any(frame < p.last_seen for p in met):
             return
-        for other in lost:
-            if frame >= other.last_seen and meets(other, frame, box):
-                earlier = {f: b for f, b in other.boxes.items() if f <= frame}
-                piece.boxes = earlier | piece.boxes
-                piece.found = other.found + piece.found
-                lost.remove(other)
-                return
+        met += [p for p in lost if frame >= p.last_seen and meets(p, frame, box)]
+        if met:
+            earlier = {f: b for f, b in met[0].boxes.items() if f <= frame}
+            piece.boxes = earlier | piece.boxes
+            piece.found = met[0].found + piece.found
+            (alive if met[0] in alive else lost).remove(met[0])
+            return
         piece.boxes[frame] = box
 
 
