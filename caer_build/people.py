@@ -59,4 +59,7 @@ def decide(
             )
     if action == "merge" and person == value:
         raise CaerError("A person cannot be merged into itself.", "Name two different persons.")
+    if action == "delete":
+        # It shows everybody's face; `caer report` writes it again without this person.
+        (workspace.root / "report.html").unlink(missing_ok=True)
     return overrides.add(workspace, action, person, value, reason)

@@ -48,6 +48,11 @@ def _column(workspace: Workspace, table: str, column: str) -> list[Any]:
     return values
 
 
+def count_of(number: int, what: str) -> str:
+    """``1 episode``, ``2 episodes``."""
+    return f"{number} {what.removesuffix('s') if number == 1 else what}"
+
+
 def funnel_table(totals: dict[str, Any]) -> Table:
     """From shots to kept clips, as a table for the terminal."""
     from rich.table import Table
@@ -60,7 +65,7 @@ def funnel_table(totals: dict[str, Any]) -> Table:
     table.add_column("step")
     table.add_column("clips", justify="right")
     table.add_column("left", justify="right")
-    table.add_row(f"candidates in {totals['shots']} shots", "", str(n_rows))
+    table.add_row(f"candidates in {count_of(totals['shots'], 'shots')}", "", str(n_rows))
     left = n_rows
     for reason, count in rejected.items():
         left -= count

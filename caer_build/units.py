@@ -13,6 +13,7 @@ from typing import Any
 
 from caer_build import overrides as decisions
 from caer_build import publishing
+from caer_build.errors import IntegrityError
 from caer_build.recipes import Recipe
 from caer_build.records import Override, Person
 from caer_build.stage import Context, Input, Source, Stage
@@ -87,6 +88,11 @@ class Planner:
             for source in sources:
                 result = self.results[writer.name, owner_of(writer, source)]
                 file_name = artifact.file_name(source.episode_id)
+                if file_name not in result.files:
+                    raise IntegrityError(
+                        f"{result.folder} was made by another version and has no {file_name}.",
+                        "Delete that folder and build again.",
+                    )
                 inputs.append(Input(artifact, source.episode_id, result, file_name))
         settings = self.recipe[stage.name]
         opened = sources[0] if stage.opens_source(settings) else None

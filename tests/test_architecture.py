@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "caer_build"
 LEVELS = [
     ["errors"],
     ["records"],
-    ["boxes", "frames", "faces", "fingerprints", "repetition", "clustering", "naming", "tracking", "arrow"],
+    ["boxes", "frames", "faces", "repetition", "clustering", "naming", "tracking", "arrow"],
     ["arrays", "store"],
     ["stage"],
     ["sources", "recipes", "overrides"],

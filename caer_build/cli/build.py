@@ -60,7 +60,7 @@ def build(
         known = sources.register(workspace, files, show)
         for path, episode_id in known.doubles:
             say(f"{sources.printable(str(path))} has the content of {episode_id}: used once.")
-        with Bars(n_units=len(known.sources)) as bars:
+        with Bars() as bars:
             outcome = pipeline.Build(
                 workspace=workspace,
                 recipe=chosen,
@@ -80,21 +80,19 @@ def build(
 
 def _print(totals: dict[str, Any], root: Path) -> None:
     from rich.console import Console
+    from rich.markup import escape
 
-    from caer_build.summary import funnel_table
+    from caer_build.summary import count_of, funnel_table
 
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     console.print(funnel_table(totals))
     for failure in totals["failed"]:
-        console.print(
-            f"[red]{failure['unit']}[/red] failed at {failure['stage']}: {failure['message']} "
-            f"{failure['remedy']}",
-            highlight=False,
-        )
+        where = f"[red]{escape(failure['unit'])}[/red] failed at {failure['stage']}"
+        console.print(f"{where}: {escape(failure['message'])} {escape(failure['remedy'])}")
+    counts = ", ".join(count_of(totals[what], what) for what in ("episodes", "frames", "persons"))
     console.print(
-        f"{totals['episodes']} episodes, {totals['frames']} frames, {totals['persons']} persons "
-        f"in {totals['seconds']:.0f} s. "
-        f"Clips: {root / 'clips'}  tables: {root / 'tables'}\n"
-        f"Look at it: caer report {root}",
-        highlight=False,
+        f"\n{counts} in {totals['seconds']:.0f} s.\n"
+        f"Clips:   {root / 'clips'}\n"
+        f"Tables:  {root / 'tables'}\n"
+        f"Look:    caer report {root}"
     )

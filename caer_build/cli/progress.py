@@ -22,7 +22,7 @@ _err = Console(stderr=True)
 
 def say(text: str) -> None:
     """A sentence to the person at the terminal, on stderr."""
-    _err.print(text, highlight=False, markup=False)
+    _err.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 class _Rate(TextColumn):
@@ -42,8 +42,7 @@ class _Rate(TextColumn):
 class Bars:
     """Draws what a build does; in a log file (no terminal) it writes a line a finished unit."""
 
-    def __init__(self, n_units: int) -> None:
-        self._n_units = n_units
+    def __init__(self) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -82,13 +81,11 @@ class Bars:
     def finished(self, stage: str, unit: str, seconds: float | None) -> None:
         self._end(stage, unit)
         if seconds is not None:
-            self._progress.console.print(f"{unit}  {stage}  {seconds:.1f} s", highlight=False)
+            say(f"{unit}  {stage}  {seconds:.1f} s")
 
     def failed(self, stage: str, unit: str, error: CaerError) -> None:
         self._end(stage, unit)
-        self._progress.console.print(
-            f"{unit}  {stage}  FAILED: {error.message}", style="red", highlight=False, markup=False
-        )
+        say(f"{unit}  {stage}  FAILED: {error.message}")
 
     def _end(self, stage: str, unit: str) -> None:
         task = self._tasks.pop((stage, unit), None)

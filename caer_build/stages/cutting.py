@@ -193,7 +193,7 @@ def versions(_settings: CuttingSettings) -> tuple[str, ...]:
 
     from caer_build.media import ffmpeg
 
-    return (f"av {version('av')}", f"ffmpeg {ffmpeg.version()}")
+    return (f"av {version('av')}", ffmpeg.version())
 
 
 STAGE: Stage[Any] = Stage(
