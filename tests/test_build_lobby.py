@@ -13,15 +13,9 @@ import pytest
 
 from benchmarks.boundary_scores import count, load_truth
 from caer_build.frames import Span, tiles
-from tests.building import TrueShot, build, true_shots
+from tests.building import TrueShot, true_shots
 
 EPISODES = ("lobby.s01e01", "lobby.s01e02")
-
-
-@pytest.fixture(scope="module")
-def lobby(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    work = tmp_path_factory.mktemp("lobby") / "work"
-    return work, build(work, data / "episodes")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,87 @@
+"""Clips and report in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+PLAY = """async (video) => {
+    video.muted = false;
+    await video.play();
+    await new Promise((done, fail) => {
+        video.ontimeupdate = () => video.currentTime > 0.2 && done();
+        video.onerror = () => fail(video.error.message);
+        setTimeout(() => fail("stuck at " + video.currentTime), 20000);
+    });
+    return {
+        width: video.videoWidth, height: video.videoHeight, length_s: video.duration,
+        sound: video.webkitAudioDecodedByteCount, frames: video.webkitDecodedFrameCount,
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Any]:
+    """A page of headless Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--autoplay-policy=no-user-gesture-required",
+            ],
+        )
+        yield browser.new_page(viewport={"width": 1366, "height": 768})
+        browser.close()
+
+
+def test_every_kept_clip_plays_with_sound(
+    page: Any, lobby: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    work = lobby[0]
+    clips = pd.read_parquet(work / "tables" / "clips.parquet").query("reject_reason.isna()")
+    episodes = pd.read_parquet(work / "tables" / "episodes.parquet").set_index("episode_id")
+    html = tmp_path / "player.html"
+    html.write_text("<!doctype html><video id=v></video>")
+    page.goto(html.as_uri())
+    for clip in clips.itertuples():
+        page.evaluate("(src) => { v.src = src }", (work / clip.file).as_uri())
+        seen = page.eval_on_selector("#v", PLAY)
+        episode = episodes.loc[clip.episode_id]
+        assert (seen["width"], seen["height"]) == (episode.width, episode.height), clip.clip_id
+        assert seen["sound"] > 0, clip.clip_id
+        assert seen["length_s"] == pytest.approx(clip.end_pts_s - clip.start_pts_s, abs=0.05)
+
+
+def test_the_report_opens_without_an_error(
+    page: Any, lobby: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    from tests.building import caer
+
+    report = tmp_path / "report.html"
+    caer("report", lobby[0], "-o", report)
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.as_uri())
+    assert said == []
+    # One file: nothing is fetched but itself and what it carries.
+    assert {url.split(":")[0] for url in asked} <= {"file", "data"}
+    assert [url for url in asked if url.startswith("file")] == [report.as_uri()]
+    text = page.inner_text("body").lower()
+    for word in ("funnel", "persons", "kept", "group", "no face"):
+        assert word in text
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1366
