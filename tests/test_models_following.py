@@ -67,3 +67,32 @@ def test_pieces_too_far_apart_stay_two() -> None:
 
 def test_no_detections_no_faces() -> None:
     assert follow(pictures(5), {}, CorrelationTracker, FollowRules()) == []
+
+
+class Clinging:
+    """A tracker that loses nothing, but stays where it is if it begins before frame 20.
+
+    It reads the frame's number from the picture's first value.
+    """
+
+    def __init__(self, picture: np.ndarray, box: Box) -> None:
+        self._stays = int(picture[0, 0, 0]) < 20
+        self._box = box
+
+    def update(self, picture: np.ndarray) -> tuple[Box, float]:
+        return (self._box if self._stays else place(int(picture[0, 0, 0]))), 20.0
+
+
+def test_a_face_whose_tracker_stayed_behind_is_joined_from_its_next_detection() -> None:
+    numbered = ((frame, np.full((270, 480, 3), frame, np.uint8)) for frame in range(60))
+    (face,) = follow(numbered, found(10, 40), Clinging, FollowRules())
+    assert face.found == [(10, 0), (40, 0)]
+    # Back from frame 10 the first tracker stays too; from there on all is as it really was.
+    assert np.abs(face.boxes[10:] - [place(frame) for frame in range(10, 60)]).max() < 1e-9
+
+
+def test_a_box_whose_middle_leaves_the_picture_has_lost_its_face() -> None:
+    numbered = ((frame, np.full((270, 200, 3), frame, np.uint8)) for frame in range(20, 60))
+    (face,) = follow(numbered, found(20), Clinging, FollowRules())
+    # The middle, x = 90 + 4 frames, reaches the border at 200 px in frame 28.
+    assert (face.start_frame, len(face.boxes)) == (20, 8)
