@@ -1,11 +1,12 @@
 """Is everything there that a build needs? What ``caer doctor`` prints.
 
-Nothing is guessed: packages are held against what this package declares, and each stage of the
-recipe is asked for its models exactly as a build asks it.
+Nothing is guessed: packages are held against what this package declares, those with native
+libraries are loaded, and each stage of the recipe is asked for its models as a build asks it.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import shutil
@@ -23,8 +24,19 @@ if TYPE_CHECKING:
 
 PACKAGE = "caer-build"
 State = Literal["ok", "missing", "warning", "optional"]
-EXTRAS = ("shots", "app", "train", "ray", "demo", "bench")
-"""What users may add to the base; those for developers are left out."""
+FOR_DEVELOPERS = frozenset({"test", "all"})
+"""Extras that add nothing for users."""
+_LOADED = {
+    "av": "av",
+    "numpy": "numpy",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
+    "opencv-python-headless": "cv2",
+    "pyarrow": "pyarrow",
+    "scipy": "scipy",
+    "zstandard": "zstandard",
+}
+"""Packages with native libraries, which may be there and yet not load: package -> its module."""
 LEAST_MEMORY = 2 << 30
 """Bytes; a build stays below 1.5 GB."""
 LEAST_DISK = 2 << 30
@@ -115,9 +127,17 @@ def packages() -> Iterator[Finding]:
     base = [r for r in declared if r.marker is None or r.marker.evaluate({"extra": ""})]
     for needed in base:
         found, fits = _installed(needed)
+        if fits and needed.name in _LOADED:
+            try:
+                importlib.import_module(_LOADED[needed.name])
+            except (ImportError, OSError) as error:
+                yield _lacking("package", needed.name, error)
+                continue
         remedy = "" if fits else f"pip install '{needed.name}{needed.specifier}'"
         yield Finding("package", needed.name, found, "ok" if fits else "missing", remedy)
-    for extra in EXTRAS:
+    for extra in metadata.metadata(PACKAGE).get_all("Provides-Extra") or []:
+        if extra in FOR_DEVELOPERS:
+            continue
         own = [
             r
             for r in declared
@@ -174,10 +194,11 @@ def stages(recipe: str) -> Iterator[Finding]:
                 yield Finding("model", f"stage {stage.name}", "; ".join(versions), "ok")
 
 
-def _lacking(topic: str, name: str, error: CaerError | ImportError) -> Finding:
+def _lacking(topic: str, name: str, error: CaerError | ImportError | OSError) -> Finding:
     if isinstance(error, CaerError):
         return Finding(topic, name, error.message, "missing", error.remedy)
-    remedy = f"Install it again: pip install --force-reinstall {PACKAGE}"
+    broken = name if topic == "package" else PACKAGE
+    remedy = f"Install it again: pip install --force-reinstall {broken}"
     return Finding(topic, name, f"cannot be loaded: {error}", "missing", remedy)
 
 

@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
 
-from caer_build.models.dlib_resnet import WEIGHTS_FILE
+from caer_build.models.dlib_resnet import PREDICTOR_FILE, WEIGHTS_FILE
 from caer_build.models.sface import SFACE_FILE
 from caer_build.models.transnetv2 import WEIGHTS
 from caer_build.models.yunet import FILES as YUNET_FILES
@@ -87,6 +87,15 @@ PACKAGED = (
         "embeddings.embedder=dlib-resnet",
         ("face-recognition-models",),
         f"*/{WEIGHTS_FILE}",
+        "CC0-1.0",
+        "https://github.com/davisking/dlib-models",
+    ),
+    PackagedModel(
+        "dlib 5 points",
+        "finds landmarks in faces that come without, as dlib-hog's",
+        "embeddings.alignment=dlib",
+        ("face-recognition-models",),
+        f"*/{PREDICTOR_FILE}",
         "CC0-1.0",
         "https://github.com/davisking/dlib-models",
     ),
