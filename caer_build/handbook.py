@@ -89,6 +89,11 @@ _COMMON_COLUMNS = {
     "sharpness": "median over the target's detections; see detections",
     "file_sha256": "of that file",
 }  # what a record's own docstring says of a column wins over this
+_SPELLED_OUT = {
+    "see `LANDMARK_VALUES`; empty where the detector gives none": "x and y of the right eye, left "
+    "eye, nose, right and left mouth corner (right and left as the person means them), px of the "
+    "displayed frame; empty where the detector gives none",
+}
 
 
 @dataclass(frozen=True)
@@ -222,14 +227,20 @@ def tables_markdown(stages: Sequence[Stage[Any]]) -> Iterator[str]:
         record = artifact.record or dict
         said = _COMMON_COLUMNS | column_notes(record)
         rows = [
-            [f"`{f.name}`", str(f.type).replace("list<element: ", "list<"),
-             "yes" if f.nullable else "", said.get(f.name, "")]
+            [f"`{f.name}`", f"`{_plain(str(f.type))}`", "yes" if f.nullable else "",
+             _SPELLED_OUT.get(said.get(f.name, ""), said.get(f.name, ""))]
             for f in schema(record)
         ]  # fmt: skip
         about = inspect.cleandoc(record.__doc__ or "").replace("``", "`")
         yield from (f"#### `{artifact.name}.parquet` (from `{stage.name}`)", "", about, "")
         yield from _table(["column", "type", "null", "meaning"], rows)
         yield ""
+
+
+def _plain(arrow_type: str) -> str:
+    """An Arrow type in the words of numpy."""
+    inner = re.sub(r"list<\w+: (\w+)>", r"list<\1>", arrow_type)
+    return inner.replace("double", "float64").replace("<float>", "<float32>")
 
 
 def column_notes(record: type) -> dict[str, str]:
