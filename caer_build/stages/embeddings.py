@@ -49,7 +49,7 @@ class EmbeddingSettings(BaseModel):
         le=1,
         description="likewise faces below this share of the track's median sharpness or height",
     )
-    threads: int = Field(1, ge=1, le=16, description="threads of the embedder (count)")
+    threads: int = Field(2, ge=1, le=16, description="threads of the embedder (count)")
 
 
 def choose_chips(detections: Sequence[FaceDetection], settings: EmbeddingSettings) -> list[int]:

@@ -59,7 +59,7 @@ class ShotSettings(BaseModel):
         default=1.0, gt=0, le=100, description="excess over that median that ends a shot (medians)"
     )
     threads: int = Field(
-        default=1, ge=1, le=64, description="threads of the network in one process (count)"
+        default=2, ge=1, le=64, description="threads of the network in one process (count)"
     )
 
 
