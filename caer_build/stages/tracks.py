@@ -175,7 +175,11 @@ def build_tracks(
     boxes: list[TrackBox] = []
     members: list[TrackDetection] = []
     for shot in shots:
-        first, end = np.searchsorted(frames, (shot.start_frame, shot.end_frame))
+        # In the transition the faces of the shot before are seen too: only from its end on is a
+        # face surely one of this shot. A track may reach back into it, interpolated.
+        clear = shot.transition_end_frame
+        begin = clear if clear < shot.end_frame else shot.start_frame
+        first, end = np.searchsorted(frames, (begin, shot.end_frame))
         rows = [d for d in ordered[first:end] if d.score >= settings.weak_score]
         if not rows:
             continue
@@ -218,14 +222,8 @@ def _kept(inside: _InShot, candidates: Sequence[_Track]) -> list[_Track]:
     length_s = inside.timeline.duration_of(Span(shot.start_frame, shot.end_frame))
     samples = max(1, int(length_s / settings.interval_s + _TIME_SLACK_S))
     enough = min(settings.min_detections, samples)
-    # Seen in the transition only, it is a face of the shot before.
-    own = inside.frames >= shot.transition_end_frame
-    if shot.transition_end_frame == shot.end_frame:
-        own[:] = True
     kept = [
-        track
-        for track in candidates
-        if len(track.found) >= enough and strong[track.found].any() and own[track.found].any()
+        track for track in candidates if len(track.found) >= enough and strong[track.found].any()
     ]
     # The best supported first: of two tracks on one face the other goes.
     kept.sort(key=lambda t: (-float(inside.scores[t.found].sum()), t.start_frame, *t.boxes[0]))
