@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caer_build import boxes as box_arithmetic
+from caer_build.frames import Span
 from caer_build.models.correlation_tracker import Box
 from caer_build.models.protocols import Images
 
@@ -30,6 +31,8 @@ class Tracker(Protocol):
     def update(self, picture: Images) -> tuple[Box, float]: ...
 
 
+MOST_PICTURES = 256
+"""Kept at most, however long a tracker may run back and whatever the frame rate."""
 Begin = Callable[[Images, Box], Tracker]
 
 
@@ -40,7 +43,7 @@ class FollowRules:
     Attributes:
         min_confidence: a tracker less sure than this has lost its face (pyannote.video: 10).
         min_overlap: IoU from which two boxes of one frame are one face (pyannote.video: half of
-            either box, which for boxes of one size is an IoU of a third).
+            each box, which for boxes of one size is an IoU of a third).
         longest_blind: frames a tracker may run without a detection.
         longest_back: frames a tracker may run backwards; so many pictures are kept.
     """
@@ -114,6 +117,37 @@ def follow(
         kept.append((frame, picture))
     faces = [_finished(piece) for piece in lost + alive]
     return sorted(faces, key=lambda face: (face.start_frame, *face.boxes[0]))
+
+
+def follow_rows(
+    pictures: Callable[[Span], Iterable[tuple[int, Images]]],
+    shot: Span,
+    frames: npt.NDArray[np.int64],
+    boxes: npt.NDArray[np.floating],
+    *,
+    begin: Begin,
+    rules: FollowRules,
+) -> list[tuple[npt.NDArray[np.int64], Followed]]:
+    """:func:`follow` for detections in columns, over no more of the shot than they can reach.
+
+    Args:
+        pictures: gives the frames of a span; asked once.
+        frames: (n,) ascending, all in the shot, n >= 1.
+        boxes: (n, 4) px of the pictures.
+
+    Returns:
+        The faces, and for each the rows that it is made of, ascending.
+    """
+    rows_of = {int(frame): np.flatnonzero(frames == frame) for frame in np.unique(frames)}
+    span = Span(
+        max(shot.start, int(frames[0]) - rules.longest_back),
+        min(shot.end, int(frames[-1]) + rules.longest_blind + 1),
+    )
+    seeds = {frame: boxes[rows] for frame, rows in rows_of.items()}
+    return [
+        (np.array([rows_of[frame][index] for frame, index in face.found], np.int64), face)
+        for face in follow(pictures(span), seeds, begin, rules)
+    ]
 
 
 def _run_back(

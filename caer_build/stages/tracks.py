@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 _TIME_SLACK_S = 1e-6
-_MOST_PICTURES = 256
-"""How far back a tracker may run whatever the frame rate: so many pictures are kept."""
 
 
 class TrackSettings(BaseModel):
@@ -136,6 +134,7 @@ class _Track:
         return self.start_frame + len(self.boxes)
 
 
+Tables = tuple[list[FaceTrack], list[TrackBox], list[TrackDetection]]
 Candidates = Callable[[_InShot], list[_Track]]
 """Finds the faces of one shot; what is too little of a face is sorted out afterwards."""
 
@@ -146,7 +145,7 @@ def build_tracks(
     timeline: Timeline,
     settings: TrackSettings,
     candidates: Candidates | None = None,
-) -> tuple[list[FaceTrack], list[TrackBox], list[TrackDetection]]:
+) -> Tables:
     """The tracks of an episode.
 
     Args:
@@ -313,45 +312,33 @@ def _followed(inside: _InShot, replay: Replay, picture_scale: Array) -> list[_Tr
         picture_scale: (4,) what leads from px of the displayed frame to px of these pictures.
     """
     from caer_build.models.correlation_tracker import CorrelationTracker
-    from caer_build.models.following import FollowRules, follow
+    from caer_build.models.following import MOST_PICTURES, FollowRules, follow_rows
 
-    settings, timeline = inside.settings, inside.timeline
-    longest = timeline.frames_within(settings.longest_gap_s)
+    settings = inside.settings
+    longest = inside.timeline.frames_within(settings.longest_gap_s)
     rules = FollowRules(
         min_confidence=settings.follow_confidence,
         min_overlap=settings.follow_overlap,
         longest_blind=longest,
-        longest_back=min(longest, _MOST_PICTURES),
+        longest_back=min(longest, MOST_PICTURES),
     )
-    rows_of = {
-        int(frame): np.flatnonzero(inside.frames == frame) for frame in np.unique(inside.frames)
-    }
-    # No tracker runs farther than this from the first and the last detection.
-    first, last = int(inside.frames[0]), int(inside.frames[-1])
-    span = Span(
-        max(inside.shot.start_frame, first - rules.longest_back),
-        min(inside.shot.end_frame, last + rules.longest_blind + 1),
+    shot = Span(inside.shot.start_frame, inside.shot.end_frame)
+    boxes = inside.boxes * picture_scale
+    faces = follow_rows(
+        replay.pictures, shot, inside.frames, boxes, begin=CorrelationTracker, rules=rules
     )
-    seeds = {frame: inside.boxes[rows] * picture_scale for frame, rows in rows_of.items()}
     size = replay.size
     return [
-        _Track(
-            np.array([rows_of[frame][index] for frame, index in face.found], np.int64),
-            face.start_frame,
-            np.asarray(box_arithmetic.clip(face.boxes, *size) / picture_scale, np.float64),
-        )
-        for face in follow(replay.pictures(span), seeds, CorrelationTracker, rules)
+        _Track(rows, f.start_frame, np.asarray(box_arithmetic.clip(f.boxes, *size) / picture_scale))
+        for rows, f in faces
     ]
 
 
-def _follow_all(
-    context: Context[TrackSettings],
-) -> tuple[list[FaceTrack], list[TrackBox], list[TrackDetection]]:
+def _follow_all(context: Context[TrackSettings], timeline: Timeline) -> Tables:
     from caer_build.media.probe import read_headers
     from caer_build.media.replay import Replay
 
     settings, path = context.settings, context.source.path
-    timeline = load_timeline(context.file("timeline.npz"))
     headers = read_headers(path)
     with Replay(path, headers, settings.follow_width, settings.decode_threads) as replay:
         scale = np.tile(np.divide(replay.size, (headers.width, headers.height)), 2)
@@ -383,15 +370,12 @@ def versions(settings: TrackSettings) -> tuple[str, ...]:
 
 
 def run(context: Context[TrackSettings]) -> None:
+    timeline = load_timeline(context.file("timeline.npz"))
     if follows(context.settings):
-        tracks, boxes, members = _follow_all(context)
+        tracks, boxes, members = _follow_all(context, timeline)
     else:
-        tracks, boxes, members = build_tracks(
-            context.read("shots"),
-            context.read("detections"),
-            load_timeline(context.file("timeline.npz")),
-            context.settings,
-        )
+        shots, detections = context.read("shots"), context.read("detections")
+        tracks, boxes, members = build_tracks(shots, detections, timeline, context.settings)
     context.write("tracks", tracks)
     context.write("track_boxes", boxes)
     context.write("track_detections", members)
