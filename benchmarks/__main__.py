@@ -1,4 +1,4 @@
-"""``python -m benchmarks NAME… [--json]``: measure, write ``results/NAME.json``, redo the tables."""
+"""``python -m benchmarks NAME… [--json]``: measure, write ``results/NAME.json``, redo tables."""
 
 from __future__ import annotations
 

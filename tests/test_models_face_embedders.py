@@ -92,7 +92,7 @@ def test_the_version_names_weights_and_runtime(embedder: dlib_resnet.DlibResnet)
     assert "55533b28a95800a5" in embedder.version
 
 
-def test_the_network_has_dlibs_shape(embedder: dlib_resnet.DlibResnet) -> None:  # noqa: ARG001
+def test_the_network_has_dlibs_shape(embedder: dlib_resnet.DlibResnet) -> None:
     net = read_residual_net(dlib_resnet.weights_file(dlib_resnet.WEIGHTS_FILE))
     assert net.stem.weight.shape == (32, 3, 7, 7)
     assert [len(first.bias) for first, _ in net.blocks] == [32] * 3 + [64] * 4 + [128] * 3 + [
@@ -113,7 +113,7 @@ def test_a_file_that_is_not_the_network_is_refused(tmp_path: Path, content: byte
 
 def test_a_cut_off_network_is_refused(
     tmp_path: Path,
-    embedder: dlib_resnet.DlibResnet,  # noqa: ARG001
+    embedder: dlib_resnet.DlibResnet,
 ) -> None:
     whole = dlib_resnet.weights_file(dlib_resnet.WEIGHTS_FILE).read_bytes()
     path = tmp_path / "half.dat"
