@@ -217,5 +217,7 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setattr(sys, "meta_path", [])
+    for name in ("skimage", "skvideo"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ModelMissing, match=r"scikit-image, .*pip install caer-build\[demo\]"):
         find(PIECES["astronaut"])

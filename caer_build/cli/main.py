@@ -51,14 +51,16 @@ def main() -> None:
     """Run the command line; every error becomes a sentence and an exit code."""
     try:
         app()
+    except SystemExit as end:
+        # What typer makes of ^C.
+        if end.code == EXIT_INTERRUPTED:
+            _say("Stopped. Run the same command again to go on.")
+        raise
     except CaerError as error:
         _say(f"Error: {error.message}")
         if error.remedy:
             _say(f"What to do: {error.remedy}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _say("Stopped. Run the same command again to go on.")
-        sys.exit(EXIT_INTERRUPTED)
     except Exception as error:  # noqa: BLE001  the outermost door: what nobody foresaw ends here
         log = Path(tempfile.gettempdir()) / f"caer-{time.strftime('%Y%m%d-%H%M%S')}.log"
         log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
