@@ -7,6 +7,7 @@ in native code on a hostile file) fails its own unit only; the others never noti
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -122,7 +123,11 @@ class LocalEngine:
 
 
 class RayEngine:
-    """The nodes of a Ray cluster, all of which see WORK and the sources under the same paths."""
+    """The nodes of a Ray cluster, all of which see WORK and the sources under the same paths.
+
+    The environment variable ``RAY_ADDRESS`` names a running cluster to join; without it Ray is
+    started on this machine, with ``workers`` CPUs.
+    """
 
     def __init__(self, workers: int | None = None) -> None:
         try:
@@ -134,7 +139,9 @@ class RayEngine:
                 "--engine ray needs the package ray.", "pip install 'caer-build[ray]'"
             ) from error
         if not ray.is_initialized():
-            ray.init(num_cpus=workers, log_to_driver=False, include_dashboard=False)
+            # RAY_ADDRESS joins a cluster, whose size is not ours to set.
+            cpus = None if os.environ.get("RAY_ADDRESS") else workers
+            ray.init(num_cpus=cpus, log_to_driver=False, include_dashboard=False)
         self._ray = ray
         self.slots = int(ray.cluster_resources().get("CPU", 1))
 

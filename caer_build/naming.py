@@ -36,12 +36,13 @@ def _episode_of(track_id: str) -> str:
 
 
 def known_persons(
-    show: str, register: Sequence[Person], overrides: Iterable[Override], tracks: Iterable[str]
+    show: str, register: Sequence[Person], overrides: Sequence[Override], tracks: Iterable[str]
 ) -> list[Person]:
     """The register, and behind it everybody whom a decision names and it lacks.
 
     A deleted person is no longer in the tables that users see, but a decision still names it:
-    so it is known again at every build, and stays deleted.
+    so it is known again at every build, and stays deleted. Who was merged with a person of this
+    show is of this show, too, even while their episode is away.
 
     Args:
         show: whose persons these are.
@@ -51,12 +52,26 @@ def known_persons(
     """
     there = set(tracks)
     persons = {person.person_id: person for person in register if person.show == show}
+
+    def add(person_id: str | None) -> None:
+        if person_id is not None and person_id not in persons:
+            founder = person_id.removesuffix(PERSON_SUFFIX)
+            persons[person_id] = Person(person_id, show, founder, None, None, None)
+
     for override in overrides:
         for person_id in (override.target, override.value):
             founder = (person_id or "").removesuffix(PERSON_SUFFIX)
-            unknown = person_id is not None and person_id not in persons
-            if unknown and founder in there and person_id == person_id_of(founder):
-                persons[person_id] = Person(person_id, show, founder, None, None, None)
+            if founder in there and person_id == person_id_of(founder):
+                add(person_id)
+    episodes = {_episode_of(track) for track in there}
+    merges = [o for o in overrides if o.action == "merge" and o.value is not None]
+    # Merges may be chained over persons who are away: each round finds the next of a chain.
+    for _ in merges:
+        for pair in ((o.target, o.value or "") for o in merges):
+            if any(person_id in persons for person_id in pair):
+                for person_id in pair:
+                    if _episode_of(person_id.removesuffix(PERSON_SUFFIX)) not in episodes:
+                        add(person_id)
     return list(persons.values())
 
 
@@ -164,6 +179,32 @@ def _names(
             stands = _standing(override.target, merged)
             (own if stands == override.target else inherited)[stands] = override.value
     return inherited | own
+
+
+def standing_persons(persons: Sequence[Person]) -> dict[str, str]:
+    """Of each person who stands for them: themselves, or whom they were merged into at last."""
+    merged = {p.person_id: p.merged_into for p in persons if p.merged_into is not None}
+    return {person.person_id: _standing(person.person_id, merged) for person in persons}
+
+
+def check_merges(persons: Sequence[Person], overrides: Sequence[Override]) -> None:
+    """Whether the merges decided by hand can be done, before the last of them is noted.
+
+    Args:
+        persons: of one show, as users see them.
+        overrides: decisions, oldest first; those about persons who are not there are passed over.
+
+    Raises:
+        CaerError: if they run in a circle.
+    """
+    # Merges by hand are among the decisions: only those by faces are taken from the table.
+    table = {
+        p.person_id: p
+        if p.merged_because == MERGED_BY_FACE
+        else replace(p, merged_into=None, merged_because=None)
+        for p in persons
+    }
+    _merges(table, [o for o in overrides if o.action != "merge" or o.value in table])
 
 
 def deleted_persons(persons: Sequence[Person], overrides: Sequence[Override]) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -292,6 +292,15 @@ def _survey(
                 stale = bool(workspace.keys(stage.name, unit))
                 states[stage.name, unit] = "stale" if stale else "missing"
     return states, planner.results
+
+
+def warnings_of(results: Mapping[tuple[str, str], Result]) -> list[str]:
+    """What stages could not do, without failing for it; sentences."""
+    return [
+        str(line)
+        for _, found in sorted(results.items())
+        for line in found.facts.get("warnings", ())
+    ]
 
 
 def work_folder(path: Path) -> Workspace:

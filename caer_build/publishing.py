@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from caer_build.arrow import from_table, schema
 from caer_build.records import Person
 from caer_build.stage import Artifact, Source, Stage
 from caer_build.store import Result, Workspace, disk_errors, flush, read_json
 
+R = TypeVar("R")
 PIECES = "pieces.json"
 """written by the cutting stage: clip_id -> {"key": of its piece, "file": its name there}"""
 
@@ -23,6 +24,20 @@ def published_persons(workspace: Workspace) -> list[Person]:
 
     path = workspace.tables / "persons.parquet"
     return from_table(Person, pq.read_table(path)) if path.is_file() else []
+
+
+def published_rows(
+    workspace: Workspace, record_type: type[R], column: str, values: Iterable[str]
+) -> list[R]:
+    """The rows of a published table whose column has one of these values; none without it."""
+    import pyarrow.parquet as pq
+
+    named: Any = record_type
+    path = workspace.tables / f"{named.table}.parquet"
+    wanted = sorted(set(values))
+    if not path.is_file() or not wanted:
+        return []
+    return from_table(record_type, pq.read_table(path, filters=[(column, "in", wanted)]))
 
 
 def publish(

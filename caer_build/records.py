@@ -415,3 +415,31 @@ class Override:
 
     def __post_init__(self) -> None:
         _require_choice(self, "action", Literal["name", "merge", "delete", "keep", "reject"])
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where a track stood when a person of it was decided about.
+
+    Track ids change with the settings that make shots and tracks; frames and faces do not. By its
+    anchors a decision finds its tracks again.
+    """
+
+    table: ClassVar[str] = "anchors"
+
+    number: int
+    """of the decision, see :class:`Override`"""
+    person_id: str
+    """whom the decision named"""
+    track_id: str
+    """as it was called then"""
+    episode_id: str
+    frame: int
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    def __post_init__(self) -> None:
+        _require_box(self)
+        _require(self.frame >= 0, self, "frame >= 0", self.frame)

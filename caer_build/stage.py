@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from caer_build.arrow import Record, from_table, to_table
 from caer_build.errors import SchemaError
-from caer_build.records import Override, Person
+from caer_build.records import Anchor, Override, Person
 from caer_build.store import Draft, Result, Workspace
 
 Scope = Literal["episode", "show"]
@@ -122,6 +122,7 @@ class Context(Generic[S]):
         source: the source file; only for stages that read it.
         settings: the stage's own section of the recipe.
         overrides: the decisions that concern this unit, in order.
+        anchors: of these decisions, in the episodes of this unit.
         known_persons: the persons of this show that users have seen so far.
         facts: what the manifest shall remember (counts).
     """
@@ -136,6 +137,7 @@ class Context(Generic[S]):
         settings: S,
         inputs: Iterable[Input],
         overrides: Sequence[Override],
+        anchors: Sequence[Anchor],
         known_persons: Sequence[Person],
         workspace: Workspace,
         draft: Draft,
@@ -145,6 +147,7 @@ class Context(Generic[S]):
         self.episodes = episodes
         self.settings = settings
         self.overrides = overrides
+        self.anchors = anchors
         self.known_persons = known_persons
         self.workspace = workspace
         self.progress = progress

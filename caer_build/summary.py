@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caer_build.pipeline import Outcome
+from caer_build.pipeline import Outcome, warnings_of
 from caer_build.records import REJECT_REASONS
 from caer_build.store import Workspace
 
@@ -18,7 +18,8 @@ def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
     Returns:
         ``episodes, frames, decoded_frames`` (by the scans, in whichever run they were made, cutting
         excluded), ``shots, tracks, persons, clips_kept, clips_rejected`` {reason: n}, ``failed``
-        [{unit, stage, error, message, remedy}] and ``seconds`` (of this run).
+        [{unit, stage, error, message, remedy}], ``warnings`` (sentences) and ``seconds`` (of this
+        run).
     """
     scans = [r for (stage, _), r in outcome.results.items() if stage == "scan"]
     reasons = _column(workspace, "clips", "reject_reason")
@@ -33,6 +34,7 @@ def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
         "persons": sum(standing),
         "clips_kept": reasons.count(None),
         "clips_rejected": {r: reasons.count(r) for r in REJECT_REASONS if r in reasons},
+        "warnings": warnings_of(outcome.results),
         "failed": [failure.__dict__ for failure in outcome.failures],
         "seconds": round(outcome.seconds, 3),
     }

@@ -6,6 +6,7 @@ engine puts it, and needs nothing but the plan.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from caer_build import overrides as decisions
 from caer_build import publishing
 from caer_build.errors import IntegrityError
 from caer_build.recipes import Recipe
-from caer_build.records import Override, Person
+from caer_build.records import Anchor, Override, Person
 from caer_build.stage import Context, Input, Source, Stage
 from caer_build.store import Result, Workspace, digest_of, disk_errors
 
@@ -33,6 +34,7 @@ class Plan:
     versions: tuple[str, ...]
     inputs: tuple[Input, ...]
     overrides: tuple[Override, ...]
+    anchors: tuple[Anchor, ...]
     known_persons: tuple[Person, ...]
     workspace: Workspace
 
@@ -57,6 +59,7 @@ class Planner:
 
     def __post_init__(self) -> None:
         self._overrides = decisions.load(self.workspace)
+        self._anchors = decisions.load_anchors(self.workspace)
         self._persons = publishing.published_persons(self.workspace)
 
     def usable(self, stage: Stage[Any], sources: Sequence[Source]) -> list[Source] | None:
@@ -97,6 +100,12 @@ class Planner:
         settings = self.recipe[stage.name]
         opened = sources[0] if stage.opens_source(settings) else None
         overrides = decisions.concerning(self._overrides, unit, stage.scope, stage.obeys)
+        numbers = {override.number for override in overrides}
+        there = {source.episode_id for source in sources}
+        anchors = [a for a in self._anchors if a.number in numbers and a.episode_id in there]
+        obeyed: dict[str, Any] = {"overrides": [[o.action, o.target, o.value] for o in overrides]}
+        if anchors:
+            obeyed["anchors"] = [dataclasses.astuple(anchor) for anchor in anchors]
         key = digest_of(
             {
                 "stage": stage.name,
@@ -108,7 +117,7 @@ class Planner:
                     [i.artifact.name, i.episode_id, i.result.files[i.file_name]["sha256"]]
                     for i in inputs
                 ],
-                "overrides": [[o.action, o.target, o.value] for o in overrides],
+                **obeyed,
             }
         )[:32]
         return Plan(
@@ -121,6 +130,7 @@ class Planner:
             versions=self.versions[stage.name],
             inputs=tuple(inputs),
             overrides=tuple(overrides),
+            anchors=tuple(anchors),
             known_persons=tuple(p for p in self._persons if p.show == sources[0].show),
             workspace=self.workspace,
         )
@@ -155,6 +165,7 @@ def perform(work: Plan, tell: Any) -> float:
                 settings=work.settings,
                 inputs=work.inputs,
                 overrides=work.overrides,
+                anchors=work.anchors,
                 known_persons=work.known_persons,
                 workspace=work.workspace,
                 draft=draft,

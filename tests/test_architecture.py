@@ -15,7 +15,17 @@ PACKAGE = Path(__file__).parent.parent / "caer_build"
 LEVELS = [
     ["errors"],
     ["records"],
-    ["boxes", "frames", "faces", "repetition", "clustering", "naming", "tracking", "arrow"],
+    [
+        "boxes",
+        "frames",
+        "faces",
+        "repetition",
+        "clustering",
+        "naming",
+        "placing",
+        "tracking",
+        "arrow",
+    ],
     ["arrays", "store"],
     ["stage"],
     ["sources", "recipes", "overrides"],

@@ -89,6 +89,8 @@ def _print(totals: dict[str, Any], root: Path) -> None:
     for failure in totals["failed"]:
         where = f"[red]{escape(failure['unit'])}[/red] failed at {failure['stage']}"
         console.print(f"{where}: {escape(failure['message'])} {escape(failure['remedy'])}")
+    for warning in totals["warnings"]:
+        console.print(f"[yellow]Note:[/yellow] {escape(warning)}")
     counts = ", ".join(count_of(totals[what], what) for what in ("episodes", "frames", "persons"))
     console.print(
         f"\n{counts} in {totals['seconds']:.0f} s.\n"

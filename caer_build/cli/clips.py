@@ -13,9 +13,10 @@ Why = Annotated[str | None, typer.Option("--because", help="The reason, kept wit
 
 
 def add_to(app: typer.Typer) -> None:
-    group = typer.Typer(help="Keep or reject a clip by hand.", no_args_is_help=True)
+    group = typer.Typer(help="Keep or reject a clip by hand; take that back.", no_args_is_help=True)
     group.command("keep")(keep)
     group.command("reject")(reject)
+    group.command("undo")(undo)
     app.add_typer(group, name="clip")
 
 
@@ -52,3 +53,18 @@ def reject(work: Work, clip: ClipId, because: Why = None) -> None:
     Example: [bold]caer clip reject work CLIP --because "a mask"[/bold]
     """
     _decide(work, "reject", clip, because)
+
+
+def undo(work: Work) -> None:
+    """Take back the last decision about a clip.
+
+    Example: [bold]caer clip undo work[/bold]
+    """
+    from caer_build import overrides
+    from caer_build.cli.progress import say
+    from caer_build.store import Workspace
+
+    workspace = Workspace.open(work.absolute())
+    with workspace.locked(say):
+        last = overrides.take_back(workspace, overrides.ABOUT_CLIPS)
+    typer.echo(f"Taken back: {overrides.in_words(last)}. Run `caer build` again to apply it.")

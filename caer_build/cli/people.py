@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,19 +11,23 @@ import typer
 
 Work = Annotated[Path, typer.Argument(help="The workspace.")]
 PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="A person_id.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Why = Annotated[str | None, typer.Option("--because", help="The reason, kept with the decision.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    group = typer.Typer(help="Name, merge or delete a person; list them.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Name, merge or delete a person; list them; take decisions back.", no_args_is_help=True
+    )
     group.command("list")(list_persons)
     group.command("name")(name)
     group.command("merge")(merge)
     group.command("delete")(delete)
+    group.command("undo")(undo)
     app.add_typer(group, name="person")
 
 
-def list_persons(work: Work) -> None:
+def list_persons(work: Work, as_json: AsJson = False) -> None:
     """The persons of a workspace, with their tracks and clips.
 
     Example: [bold]caer person list work[/bold]
@@ -29,17 +35,25 @@ def list_persons(work: Work) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from caer_build.people import roll
+    from caer_build.people import roll, without_effect
     from caer_build.store import Workspace
 
+    workspace = Workspace.open(work.absolute())
+    entries, notes = roll(workspace), without_effect(workspace)
+    if as_json:
+        found = {"persons": [asdict(entry) for entry in entries], "without_effect": notes}
+        typer.echo(json.dumps(found, indent=1))
+        return
     table = Table(show_edge=False, pad_edge=False)
     for column in ("person_id", "name", "tracks", "clips", "note"):
         table.add_column(column, justify="right" if column in ("tracks", "clips") else "left")
-    for entry in roll(Workspace.open(work.absolute())):
+    for entry in entries:
         table.add_row(
             entry.person_id, entry.name or "", str(entry.n_tracks), str(entry.n_clips), entry.note
         )
     Console().print(table)
+    for note in notes:
+        typer.echo(f"Note: {note}")
 
 
 def _decide(work: Path, action: str, person: str, value: str | None, why: str | None) -> None:
@@ -75,3 +89,18 @@ def delete(work: Work, person: PersonId, because: Why = None) -> None:
     Example: [bold]caer person delete work PERSON --because "withdrew consent"[/bold]
     """
     _decide(work, "delete", person, None, because)
+
+
+def undo(work: Work) -> None:
+    """Take back the last decision about a person.
+
+    Example: [bold]caer person undo work[/bold]
+    """
+    from caer_build import overrides
+    from caer_build.cli.progress import say
+    from caer_build.store import Workspace
+
+    workspace = Workspace.open(work.absolute())
+    with workspace.locked(say):
+        last = overrides.take_back(workspace, overrides.ABOUT_PERSONS)
+    typer.echo(f"Taken back: {overrides.in_words(last)}. Run `caer build` again to apply it.")

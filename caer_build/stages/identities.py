@@ -20,9 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from caer_build.arrow import from_table
 from caer_build.clustering import cluster
 from caer_build.naming import apply_overrides, assign_names, known_persons
-from caer_build.records import FaceTrack, Identity, Person, TrackEmbedding
+from caer_build.placing import place
+from caer_build.records import FaceTrack, Identity, Person, TrackBox, TrackEmbedding
 from caer_build.stage import Artifact, Context, Stage
 
 Vector = npt.NDArray[np.float64]
@@ -241,13 +243,32 @@ def run(context: Context[IdentitySettings]) -> None:
     groups = group_show(persons_of_episodes, settings)
     tracks.sort(key=lambda t: (t.episode_id, t.start_frame, t.track_id))
     order = [t.track_id for t in tracks]
-    known = known_persons(show, context.known_persons, context.overrides, order)
+    placed = place(
+        context.overrides, context.anchors, set(order), _anchored_boxes(context), context.episodes
+    )
+    known = known_persons(show, context.known_persons, placed.overrides, order)
     persons, person_of = assign_names(show, groups, order, known)
     means = person_means(persons_of_episodes, person_of)
     rows = identity_rows(tracks, embeddings, person_of, means)
-    persons, rows = apply_overrides(persons, rows, context.overrides)
+    persons, rows = apply_overrides(persons, rows, placed.overrides)
     context.write("identities", rows)
     context.write("persons", persons)
+    context.facts.update(warnings=list(placed.without_effect), deleted=sorted(placed.deleted))
+
+
+def _anchored_boxes(context: Context[IdentitySettings]) -> list[TrackBox]:
+    """The boxes of all tracks in the frames that decisions are anchored at; most often none."""
+    import pyarrow.parquet as pq
+
+    frames: dict[str, set[int]] = {}
+    for anchor in context.anchors:
+        frames.setdefault(anchor.episode_id, set()).add(anchor.frame)
+    found: list[TrackBox] = []
+    for episode, wanted in sorted(frames.items()):
+        path = context.file("track_boxes", episode)
+        table = pq.read_table(path, filters=[("frame", "in", wanted)])
+        found += from_table(TrackBox, table)
+    return found
 
 
 STAGE: Stage[Any] = Stage(
@@ -255,7 +276,7 @@ STAGE: Stage[Any] = Stage(
     version=1,
     settings=IdentitySettings,
     scope="show",
-    reads=("tracks", "embeddings"),
+    reads=("tracks", "track_boxes", "embeddings"),
     writes=(
         Artifact("identities", Identity, published=True, per_episode=True),
         Artifact("persons", Person, published=True),
