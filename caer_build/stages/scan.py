@@ -56,7 +56,7 @@ class ScanSettings(BaseModel):
         0.2, gt=0, le=0.2, description="faces are looked for this often (s)"
     )
     crop_quality: int = Field(92, ge=50, le=100, description="JPEG quality of the face crops")
-    decode_threads: int = Field(2, ge=1, le=16, description="threads of the video decoder")
+    decode_threads: int = Field(3, ge=1, le=16, description="threads of the video decoder")
 
 
 @dataclass
