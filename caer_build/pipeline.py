@@ -44,6 +44,7 @@ STAGES: tuple[Stage[Any], ...] = (
     cutting.STAGE,
 )
 WRITERS = {artifact.name: stage for stage in STAGES for artifact in stage.writes}
+_OF_SHOWS = {stage.name for stage in STAGES if stage.scope == "show"}
 RECIPE = "recipe.json"
 State = Literal["done", "stale", "failed", "missing"]
 
@@ -72,12 +73,17 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """What a run left behind."""
+    """What a run left behind.
+
+    Attributes:
+        held: shows whose tables and clips were left as they were, because a stage of theirs failed.
+    """
 
     results: dict[tuple[str, str], Result]
     failures: list[Failure]
     seconds: float
     unforeseen: bool = False
+    held: list[str] = field(default_factory=list)
 
 
 def check(recipe: Recipe, until: str | None = None) -> dict[str, tuple[str, ...]]:
@@ -156,9 +162,13 @@ class Build:
         finally:
             self.engine.close(kill=stopped)
         results = self._planner.results
-        publishing.publish(self.workspace, STAGES, results, self.register.sources)
+        held = sorted({f.unit for f in self.failures if f.stage in _OF_SHOWS})
+        publication = publishing.Publication(
+            self.workspace, STAGES, results, self.register.sources, held
+        )
+        publication.publish()
         seconds = time.perf_counter() - began
-        return Outcome(results, self.failures, seconds, self._unforeseen)
+        return Outcome(results, self.failures, seconds, self._unforeseen, held)
 
     def _submit(self, waiting: list[Any]) -> list[Any]:
         """Start what is ready, while there is room; returns what still waits."""

@@ -1,21 +1,32 @@
-"""What users open: the current tables and clips of all episodes, gathered from the results."""
+"""What users open: the current tables and clips of all episodes, gathered from the results.
+
+Nothing of a deleted person is gathered: of a track without an identity there are no boxes, no
+vectors and no detections; its clips keep their rows, which say ``person_deleted`` and no more.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from caer_build import overrides
 from caer_build.arrow import from_table, schema
 from caer_build.records import Person
 from caer_build.stage import Artifact, Source, Stage
 from caer_build.store import Result, Workspace, disk_errors, flush, read_json
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 R = TypeVar("R")
 PIECES = "pieces.json"
 """written by the cutting stage: clip_id -> {"key": of its piece, "file": its name there}"""
+_OF_TRACKS = ("tracks", "track_boxes", "embeddings", "clip_boxes")
 
 
 def published_persons(workspace: Workspace) -> list[Person]:
@@ -40,73 +51,171 @@ def published_rows(
     return from_table(record_type, pq.read_table(path, filters=[(column, "in", wanted)]))
 
 
-def publish(
-    workspace: Workspace,
-    stages: Sequence[Stage[Any]],
-    results: Mapping[tuple[str, str], Result],
-    sources: Sequence[Source],
-) -> None:
-    """Bring ``WORK/tables`` and ``WORK/clips`` up to the results; each file changes atomically."""
-    with disk_errors(workspace.root):
-        for stage in stages:
-            for artifact in stage.writes:
-                if artifact.published:
-                    _publish_table(workspace, stage, artifact, results, sources)
-        _publish_clips(workspace, results)
+@dataclass(frozen=True)
+class Publication:
+    """Brings ``WORK/tables`` and ``WORK/clips`` up to the results; each file changes atomically.
 
+    Attributes:
+        held: shows of which everything stays as it was published before, because a stage of the
+            whole show failed.
+    """
 
-def _publish_table(
-    workspace: Workspace,
-    stage: Stage[Any],
-    artifact: Artifact,
-    results: Mapping[tuple[str, str], Result],
-    sources: Sequence[Source],
-) -> None:
-    import pyarrow.parquet as pq
+    workspace: Workspace
+    stages: Sequence[Stage[Any]]
+    results: Mapping[tuple[str, str], Result]
+    sources: Sequence[Source]
+    held: Collection[str] = field(default=())
 
-    files = []
-    for source in sources:
+    def publish(self) -> None:
+        with disk_errors(self.workspace.root):
+            for stage in self.stages:
+                for artifact in stage.writes:
+                    if artifact.published:
+                        self._publish_table(artifact)
+            self._publish_clips()
+
+    def file_of(self, artifact_name: str, source: Source) -> Path | None:
+        """Where an artifact of an episode lies (of a show's table: the show's); none: nowhere."""
+        stage, artifact = self._writers[artifact_name]
         unit = source.episode_id if stage.scope == "episode" else source.show
-        result = results.get((stage.name, unit))
+        result = self.results.get((stage.name, unit))
         name = artifact.file_name(source.episode_id)
         # An episode that failed has no part in its show's result.
-        if result is not None and name in result.files and result.folder / name not in files:
-            files.append(result.folder / name)
-    path = workspace.tables / f"{artifact.name}.parquet"
-    path.parent.mkdir(exist_ok=True)
-    beside = path.with_name(f".{path.name}")
-    # One row group an episode: memory does not grow with the number of episodes.
-    with pq.ParquetWriter(beside, schema(artifact.record or dict), compression="zstd") as writer:
-        for file in files:
-            writer.write_table(pq.read_table(file))
-    flush(beside)
-    beside.replace(path)
-    flush(path.parent)
+        return result.folder / name if result is not None and name in result.files else None
+
+    def deleted_tracks(self, source: Source) -> frozenset[str] | None:
+        """The tracks of deleted persons; none where nobody can tell, because nobody is named."""
+        tracks, identities = (self.file_of(name, source) for name in ("tracks", "identities"))
+        if tracks is None:
+            return frozenset()
+        if identities is None:
+            return None if self._somebody_is_deleted else frozenset()
+        return frozenset(_column(tracks, "track_id")) - set(_column(identities, "track_id"))
+
+    @cached_property
+    def _somebody_is_deleted(self) -> bool:
+        return any(o.action == "delete" for o in overrides.load(self.workspace))
+
+    @cached_property
+    def _writers(self) -> Mapping[str, tuple[Stage[Any], Artifact]]:
+        return {a.name: (stage, a) for stage in self.stages for a in stage.writes}
+
+    def _publish_table(self, artifact: Artifact) -> None:
+        import pyarrow.parquet as pq
+
+        if self.sources and all(source.show in self.held for source in self.sources):
+            return
+        path = self.workspace.tables / f"{artifact.name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        beside = path.with_name(f".{path.name}")
+        columns = schema(artifact.record or dict)
+        # One row group an episode: memory does not grow with the number of episodes.
+        with pq.ParquetWriter(beside, columns, compression="zstd") as writer:
+            for part in self._parts(artifact, path):
+                writer.write_table(part)
+        flush(beside)
+        beside.replace(path)
+        flush(path.parent)
+
+    def _parts(self, artifact: Artifact, path: Path) -> Iterator[pa.Table]:
+        """What a published table is made of, episode by episode."""
+        import pyarrow.parquet as pq
+
+        of_shows = self._writers[artifact.name][0].scope == "show" and not artifact.per_episode
+        done: set[str] = set()
+        for source in self.sources:
+            owner = source.show if of_shows else source.episode_id
+            if owner in done:
+                continue
+            done.add(owner)
+            file = None if source.show in self.held else self.file_of(artifact.name, source)
+            # Persons are a register, too: while a show's are not made anew, they are remembered.
+            if source.show in self.held or (of_shows and file is None):
+                yield from _rows_of(path, owner, artifact)
+            elif file is not None:
+                yield self._without_deleted(pq.read_table(file), artifact.name, source)
+
+    def _without_deleted(self, table: pa.Table, name: str, source: Source) -> pa.Table:
+        if name not in (*_OF_TRACKS, "detections"):
+            return table
+        deleted = self.deleted_tracks(source)
+        if deleted is None:
+            return table.slice(0, 0)
+        if not deleted:
+            return table
+        if name in _OF_TRACKS:
+            return table.filter([t not in deleted for t in table["track_id"].to_pylist()])
+        theirs = faces_of(self.file_of("track_detections", source), deleted)
+        faces = zip(table["frame"].to_pylist(), table["index"].to_pylist(), strict=True)
+        return table.filter([face not in theirs for face in faces])
+
+    def _publish_clips(self) -> None:
+        folder = self.workspace.clips
+        folder.mkdir(exist_ok=True)
+        wanted: dict[str, Path] = {}
+        for source in self.sources:
+            index = None if source.show in self.held else self.file_of(PIECES, source)
+            if index is not None:
+                pieces = index.parent.parent / "pieces"
+                for clip_id, piece in read_json(index).items():
+                    file = pieces / piece["key"] / piece["file"]
+                    wanted[f"{clip_id}{file.suffix}"] = file
+        kept = tuple(f"{s.episode_id}-" for s in self.sources if s.show in self.held)
+        for old in folder.iterdir():
+            stays = old.name in wanted or old.name.startswith(kept)
+            if not stays and old.suffix in (".mp4", ".avi"):
+                old.unlink()
+        for name, file in wanted.items():
+            place = folder / name
+            if place.exists() and place.samefile(file):
+                continue
+            beside = place.with_name(f".{name}")
+            beside.unlink(missing_ok=True)
+            try:
+                os.link(file, beside)
+            except OSError:
+                # Some file systems have no hard links: a copy does as well.
+                shutil.copyfile(file, beside)
+                flush(beside)
+            beside.replace(place)
+        flush(folder)
 
 
-def _publish_clips(workspace: Workspace, results: Mapping[tuple[str, str], Result]) -> None:
-    wanted: dict[str, Path] = {}
-    for (stage, unit), result in results.items():
-        if PIECES in result.files:
-            for clip_id, piece in read_json(result.path(PIECES)).items():
-                folder = workspace.unit_folder(stage, f"{unit}/pieces") / piece["key"]
-                file = folder / piece["file"]
-                wanted[f"{clip_id}{file.suffix}"] = file
-    workspace.clips.mkdir(exist_ok=True)
-    for old in workspace.clips.iterdir():
-        if old.name not in wanted and old.suffix in (".mp4", ".avi"):
-            old.unlink()
-    for name, file in wanted.items():
-        place = workspace.clips / name
-        if place.exists() and place.samefile(file):
-            continue
-        beside = place.with_name(f".{name}")
-        beside.unlink(missing_ok=True)
-        try:
-            os.link(file, beside)
-        except OSError:
-            # Some file systems have no hard links: a copy does as well.
-            shutil.copyfile(file, beside)
-            flush(beside)
-        beside.replace(place)
-    flush(workspace.clips)
+def faces_of(track_detections: Path | None, tracks: Collection[str]) -> set[tuple[int, int]]:
+    """The detections, (frame, index), that these tracks are made of."""
+    import pyarrow.parquet as pq
+
+    if track_detections is None:
+        return set()
+    filters = [("track_id", "in", sorted(tracks))]
+    found = pq.read_table(track_detections, columns=["frame", "index"], filters=filters)
+    return set(zip(found["frame"].to_pylist(), found["index"].to_pylist(), strict=True))
+
+
+def _column(file: Path, name: str) -> list[str]:
+    import pyarrow.parquet as pq
+
+    values: list[str] = pq.read_table(file, columns=[name])[name].to_pylist()
+    return values
+
+
+def _rows_of(path: Path, owner: str, artifact: Artifact) -> Iterator[pa.Table]:
+    """The rows of an episode, or of a show, in a table published before; none of another version's.
+
+    Args:
+        owner: the id of the episode, or of the show.
+    """
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        return
+    table = pq.read_table(path)
+    if table.schema.names != schema(artifact.record or dict).names:
+        return
+    if "show" in table.schema.names and "episode_id" not in table.schema.names:
+        owners = table["show"].to_pylist()
+    elif "episode_id" in table.schema.names:
+        owners = table["episode_id"].to_pylist()
+    else:
+        owners = [track_id.rsplit("-", 2)[0] for track_id in table["track_id"].to_pylist()]
+    yield table.filter([each == owner for each in owners])

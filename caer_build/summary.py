@@ -34,7 +34,13 @@ def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
         "persons": sum(standing),
         "clips_kept": reasons.count(None),
         "clips_rejected": {r: reasons.count(r) for r in REJECT_REASONS if r in reasons},
-        "warnings": warnings_of(outcome.results),
+        "warnings": [
+            *warnings_of(outcome.results),
+            *(
+                f"Tables and clips of {show} are those of the build before."
+                for show in outcome.held
+            ),
+        ],
         "failed": [failure.__dict__ for failure in outcome.failures],
         "seconds": round(outcome.seconds, 3),
     }

@@ -224,7 +224,16 @@ def screen(
         scored = by_hand(scored, decisions)
         if clip.track_id in deleted:
             # Not to be overruled by a decision on the clip: the person wants to be gone.
-            scored = replace(scored, reject_reason="person_deleted", person_id=None)
+            scored = replace(
+                scored,
+                reject_reason="person_deleted",
+                person_id=None,
+                seen_share=None,
+                face_height_px=None,
+                face_height_share=None,
+                sharpness=None,
+                yaw=None,
+            )
         rows.append(scored)
     return rows
 
@@ -257,7 +266,7 @@ def run(context: Context[ScreeningSettings]) -> None:
 
 STAGE: Stage[Any] = Stage(
     name="screening",
-    version=1,
+    version=2,
     settings=ScreeningSettings,
     scope="episode",
     reads=(
