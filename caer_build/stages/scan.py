@@ -38,7 +38,8 @@ from caer_build.stage import Artifact, Context, Stage
 if TYPE_CHECKING:
     from caer_build.media.decode import Decoder
 
-_QUEUE = 8
+_QUEUE, _QUEUE_BYTES = 8, 64 << 20
+"""frames that may wait for the detector: at most this many, and fewer where they are large"""
 
 
 class ScanSettings(BaseModel):
@@ -139,6 +140,7 @@ class _Scanner:
         small_width = min(width, self.settings.detect_width)
         small = small_width, max(1, round(height * small_width / width))
         next_look_s = -np.inf
+        most_waiting = min(_QUEUE, max(1, _QUEUE_BYTES // (3 * width * height)))
         with ThreadPoolExecutor(1) as beside, self.crops_path.open("wb") as crops:
             for frame in decoder:
                 self.ticks.append(frame.pts)
@@ -152,7 +154,7 @@ class _Scanner:
                             self._look, frame.ordinal, frame.bgr(*small), frame.bgr_full()
                         )
                     )
-                    if len(pending) > _QUEUE:
+                    if len(pending) > most_waiting:
                         self._take(pending.popleft(), crops)
                 if frame.ordinal % 50 == 0:
                     tell(frame.pts_s - self.pts_s[0], total_s)
