@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
@@ -122,6 +122,16 @@ class LocalEngine:
         self._told.cancel_join_thread()
 
 
+def ray_options(workers: int | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What ``ray.init`` is told about the machine: nothing of a cluster that is only joined.
+
+    Ray refuses to set the CPUs of a cluster that runs already.
+    """
+    if environment.get("RAY_ADDRESS"):
+        return {}
+    return {"num_cpus": workers, "include_dashboard": False}
+
+
 class RayEngine:
     """The nodes of a Ray cluster, all of which see WORK and the sources under the same paths.
 
@@ -139,11 +149,9 @@ class RayEngine:
                 "--engine ray needs the package ray.", "pip install 'caer-build[ray]'"
             ) from error
         if not ray.is_initialized():
-            # RAY_ADDRESS joins a cluster, whose size is not ours to set.
-            cpus = None if os.environ.get("RAY_ADDRESS") else workers
-            ray.init(num_cpus=cpus, log_to_driver=False, include_dashboard=False)
-        self._ray = ray
-        self.slots = int(ray.cluster_resources().get("CPU", 1))
+            ray.init(**ray_options(workers, os.environ), log_to_driver=False)
+        self._ray: Any = ray
+        self.slots = int(self._ray.cluster_resources().get("CPU", 1))
 
     def submit(self, work: Work, *args: Any, tag: str) -> Future[Any]:
         remote = self._ray.remote(max_retries=0, num_cpus=1)(_call)

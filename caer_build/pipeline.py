@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from caer_build import publishing, recipes
+from caer_build import publishing, purging, recipes
 from caer_build.engines import Engine
 from caer_build.errors import CaerError, IntegrityError, RecipeError, StoreError
 from caer_build.recipes import Recipe
@@ -167,6 +167,7 @@ class Build:
             self.workspace, STAGES, results, self.register.sources, held
         )
         publication.publish()
+        purging.purge(publication)
         seconds = time.perf_counter() - began
         return Outcome(results, self.failures, seconds, self._unforeseen, held)
 

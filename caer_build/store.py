@@ -124,8 +124,17 @@ class Result:
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
-        """name -> {"bytes": n, "sha256": hex}"""
+        """name -> {"bytes": n, "sha256": hex}; see :meth:`key_digest` for what else may be there"""
         return self.manifest["files"]  # type: ignore[no-any-return]
+
+    def key_digest(self, name: str) -> str:
+        """The digest of a file for the keys of what is made of it.
+
+        That of its bytes as the stage wrote them: what was removed since of deleted persons (then
+        the manifest has a "key_sha256") is no reason to do anything again.
+        """
+        claim = self.files[name]
+        return str(claim.get("key_sha256", claim["sha256"]))
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -114,7 +114,7 @@ class Planner:
                 "versions": self.versions[stage.name],
                 "source": opened and [opened.episode_id, opened.show, opened.sha256],
                 "inputs": [
-                    [i.artifact.name, i.episode_id, i.result.files[i.file_name]["sha256"]]
+                    [i.artifact.name, i.episode_id, i.result.key_digest(i.file_name)]
                     for i in inputs
                 ],
                 **obeyed,

@@ -33,7 +33,7 @@ LEVELS = [
     ["media"],
     ["models"],
     ["stages"],
-    ["units", "engines"],
+    ["units", "engines", "purging"],
     ["pipeline"],
     ["summary", "upkeep", "people", "handbook", "checkup"],
     ["report", "sample"],

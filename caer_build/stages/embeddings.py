@@ -160,11 +160,13 @@ def run(context: Context[EmbeddingSettings]) -> None:
     n_chips = 0
     for number, (track_id, own) in enumerate(sorted(members.items())):
         chosen = [own[i] for i in choose_chips(own, context.settings)]
+        chips: list[Images] = []
         if chosen:
             found = [(crops[d.frame, d.index], d) for d in chosen]
-            chips = [
-                chip_of(read_piece(stored, c.offset, c.length), c, d, alignment) for c, d in found
-            ]
+            jpegs = [(read_piece(stored, c.offset, c.length), c, d) for c, d in found]
+            # Those of deleted persons are zeros.
+            chips = [chip_of(jpeg, c, d, alignment) for jpeg, c, d in jpegs if any(jpeg)]
+        if chips:
             vectors = embedder.embed(np.stack(chips))
             rows.append(track_embedding(track_id, embedder.version, vectors))
             n_chips += len(chips)
