@@ -6,9 +6,12 @@ in native code on a hostile file) fails its own unit only; the others never noti
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import queue
+import signal
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -43,16 +46,28 @@ class WorkerDied(CaerError):
     """The process that did the work ended without an answer."""
 
 
+_PR_SET_PDEATHSIG = 1
 _told: Any = None  # in a worker: the queue on which it tells its progress
 
 
 def _start(told: Any) -> None:
     global _told  # noqa: PLW0603  a worker process serves one engine, for all its life
     _told = told
-    import signal
-
+    # Numeric libraries read these when they are loaded, which is after this.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    _die_with_parent()
     # ^C goes to the whole group: the parent decides what happens to the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process with its parent: nobody writes behind a new build's back."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        parent = multiprocessing.parent_process()
+        if parent is not None and os.getppid() != parent.pid:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _call(work: Work, args: tuple[Any, ...], tag: str) -> Any:

@@ -34,22 +34,13 @@ def undisturbed(lobby: tuple[Path, dict[str, Any]]) -> tuple[dict[str, str], flo
 
 
 def kill_after(seconds: float, work: Path, episodes: Path) -> None:
-    """Start a build and end it and all its children with SIGKILL."""
+    """Start a build and end it with SIGKILL; its workers must end by themselves."""
     command = [sys.executable, "-m", "caer_build.cli", "build", str(episodes), "-o", str(work)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
-        pass
-    finally:
-        try:
-            import os
-
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        process.kill()
         process.wait()
 
 
