@@ -86,10 +86,11 @@ def place(
                     f"Decision {override.number} deletes {override.target}: where its tracks "
                     f"{', '.join(missing)} were, there is none any more."
                 )
-            placed += [replace(override, target=person_id_of(track)) for track in sorted(found)]
+            targets = {person_id_of(track) for track in found}
             # By then's id only where nothing better is known: it may be another face's by now.
             if not present.is_anchored(override):
-                placed.append(override)
+                targets.add(override.target)
+            placed += [replace(override, target=target) for target in sorted(targets)]
             continue
         named = [override.target]
         if override.action == "merge" and override.value is not None:

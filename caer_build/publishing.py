@@ -144,10 +144,10 @@ class Publication:
         if not deleted:
             return table
         if name in _OF_TRACKS:
-            return table.filter([t not in deleted for t in table["track_id"].to_pylist()])
+            return rows_where(table, (t not in deleted for t in table["track_id"].to_pylist()))
         theirs = faces_of(self.file_of("track_detections", source), deleted)
         faces = zip(table["frame"].to_pylist(), table["index"].to_pylist(), strict=True)
-        return table.filter([face not in theirs for face in faces])
+        return rows_where(table, (face not in theirs for face in faces))
 
     def _publish_clips(self) -> None:
         folder = self.workspace.clips
@@ -192,6 +192,13 @@ def faces_of(track_detections: Path | None, tracks: Collection[str]) -> set[tupl
     return set(zip(found["frame"].to_pylist(), found["index"].to_pylist(), strict=True))
 
 
+def rows_where(table: pa.Table, mask: Iterable[bool]) -> pa.Table:
+    """The rows of a table, of none at all too, where the mask is true."""
+    import pyarrow as pa
+
+    return table.filter(pa.array(mask, type=pa.bool_()))
+
+
 def _column(file: Path, name: str) -> list[str]:
     import pyarrow.parquet as pq
 
@@ -218,4 +225,4 @@ def _rows_of(path: Path, owner: str, artifact: Artifact) -> Iterator[pa.Table]:
         owners = table["episode_id"].to_pylist()
     else:
         owners = [track_id.rsplit("-", 2)[0] for track_id in table["track_id"].to_pylist()]
-    yield table.filter([each == owner for each in owners])
+    yield rows_where(table, (each == owner for each in owners))

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from caer_build.arrow import from_table
-from caer_build.publishing import PIECES, Publication, faces_of
+from caer_build.publishing import PIECES, Publication, faces_of, rows_where
 from caer_build.records import FaceCrop
 from caer_build.stage import Source, Stage
 from caer_build.store import (
@@ -168,7 +168,7 @@ def remove_vectors(embeddings: Path, tracks: Collection[str]) -> bool:
     if all(stays):
         return False
     buffer = io.BytesIO()
-    pq.write_table(table.filter(stays), buffer, compression="zstd")
+    pq.write_table(rows_where(table, stays), buffer, compression="zstd")
     data = buffer.getvalue()
     _note(embeddings, path.name, hashlib.sha256(data).hexdigest(), len(data))
     write_atomically(path, data)

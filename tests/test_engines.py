@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from caer_build.engines import LocalEngine, WorkerDied
+from caer_build.engines import LocalEngine, WorkerDied, ray_options
 from caer_build.errors import DecodeError
 
 Tell = Callable[[float, float], None]
@@ -67,3 +67,8 @@ def test_a_dead_worker_fails_only_its_own_work(engine: LocalEngine) -> None:
         dying.result(60)
     assert other.result(60) > 0
     assert engine.submit(square, 3, tag="again").result(60) == 9
+
+
+def test_ray_is_told_nothing_of_the_size_of_a_cluster_it_joins() -> None:
+    assert ray_options(3, {"RAY_ADDRESS": "10.0.0.1:6379"}) == {}
+    assert ray_options(3, {})["num_cpus"] == 3
