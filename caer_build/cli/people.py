@@ -84,9 +84,14 @@ def merge(work: Work, person: PersonId, into: str, because: Why = None) -> None:
 
 
 def delete(work: Work, person: PersonId, because: Why = None) -> None:
-    """Remove a person and all their clips, boxes and face data, now and in later builds.
+    """Delete a person: the next build removes their clips, rows, face pictures and vectors.
 
     Example: [bold]caer person delete work PERSON --because "withdrew consent"[/bold]
+
+    They stay deleted in these episodes whatever settings are built later; in episodes added later
+    they are not recognised, as nothing of the face is kept. In the store there remain, without a
+    name, boxes and landmarks of their tracks and 48x27 pictures of all frames, and they may be
+    seen in clips around others: docs/build.md, Privacy, says what remains and how it goes.
     """
     _decide(work, "delete", person, None, because)
 
