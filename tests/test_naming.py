@@ -315,3 +315,20 @@ def test_decisions_leave_every_track_with_one_who_stands_or_nobody(
     assert len(left) == sum(row.person_id not in gone for row in identities)
     targets = {person(target) for action, target, _ in rows if action == "delete"}
     assert targets <= gone
+
+
+def test_who_was_merged_with_somebody_whose_episode_is_away_is_no_obstacle() -> None:
+    """Deleted together, neither is in the register; then an episode is away."""
+    away = [person_id_of(f"other-s0-{letter}") for letter in "yz"]
+    rows = [
+        Override(0, "merge", person("a"), away[0], None),
+        Override(1, "merge", away[0], away[1], None),
+        Override(2, "delete", away[1], None, None),
+    ]
+    order = [name("a"), name("b")]
+    table = known_persons("show", [], rows, order)
+    assert {p.person_id for p in table} == {person("a"), *away}
+    persons, person_of = assign_names("show", [[t] for t in order], order, table)
+    identities = [Identity(t, "e", person_of[t], 0.0) for t in order]
+    _, ids = apply_overrides(persons, identities, rows)
+    assert [i.track_id for i in ids] == [name("b")]
