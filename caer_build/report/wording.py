@@ -106,6 +106,8 @@ def clip_line(m: Material, clip: Clip) -> str:
 
 def score_lines(m: Material, clip: Clip) -> list[str]:
     """Every test of the screen in the order in which it is made, and whether the clip passes."""
+    if clip.reject_reason == "person_deleted":
+        return ["Its scores were deleted with the person."]
     settings, shot = m.screening, m.shot_of[clip.shot_id]
     counts = first_reason(clip, shot, settings)
     failed = {t.setting for t in failing(clip, settings)}
@@ -149,7 +151,7 @@ def change_lines(m: Material, clip: Clip) -> list[str]:
             lines += _limits(clip)
         lines.append(f"By hand: caer clip reject {work} {clip.clip_id}")
         return lines
-    if clip.reject_reason != "by_hand":
+    if clip.reject_reason not in ("by_hand", "person_deleted"):
         changes = relaxed(clip, m.shot_of[clip.shot_id], m.screening)
         if changes is None:
             lines.append("No setting of the screen would keep it.")
