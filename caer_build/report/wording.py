@@ -151,7 +151,7 @@ def change_lines(m: Material, clip: Clip) -> list[str]:
             lines += _limits(clip)
         lines.append(f"By hand: caer clip reject {work} {clip.clip_id}")
         return lines
-    if clip.reject_reason not in ("by_hand", "person_deleted"):
+    if clip.reject_reason != "by_hand":
         changes = relaxed(clip, m.shot_of[clip.shot_id], m.screening)
         if changes is None:
             lines.append("No setting of the screen would keep it.")
