@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.data import cache_folder, test_data
 from benchmarks.reporting import Row
+from caer_build.pipeline import STAGES
 
 PROTOCOL = """
 `caer build` as a whole process with its default number of workers, from nothing to tables and
@@ -78,7 +79,7 @@ def _measure(
         totals = runs[0].totals
         yield Row(name, system, "decoded_ratio", totals["decoded_frames"] / totals["frames"])
         yield Row(name, system, "clips_kept", totals["clips_kept"], "clips")
-        for stage in runs[0].stages:
+        for stage in (s.name for s in STAGES if s.name in runs[0].stages):
             seconds = statistics.median(r.stages[stage] for r in runs)
             yield Row(name, system, f"seconds.{stage}", seconds, "s")
 

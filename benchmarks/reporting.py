@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import time
@@ -57,13 +58,19 @@ def write(name: str, protocol: str, rows: Iterable[Row]) -> Path:
         "machine": _machine(),
         "versions": _versions(),
         "protocol": " ".join(protocol.split()),
-        "command": f"python -m benchmarks {name}",
+        "command": " ".join([*_settings(), f"python -m benchmarks {name}"]),
         "rows": [{**asdict(row), "value": round(row.value, 5)} for row in rows],
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
+
+
+def _settings() -> list[str]:
+    """The environment that shaped the run, as one would type it."""
+    told = {k: v for k, v in os.environ.items() if k.startswith("CAER_BENCH_LONG_")}
+    return [f"{k}={v}" for k, v in sorted(told.items())]
 
 
 def _revision() -> str:
