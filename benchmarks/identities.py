@@ -277,7 +277,7 @@ def run() -> list[Row]:
     systems = {"ours": ours(material, embeddings, settings)}
     systems |= _peers(material, embeddings, raw, settings.show_distance)
     rows = [
-        Row("lobby", system, metric, value)
+        Row("lobby", system, metric, value, "pairs" if metric == "cannot_link_violations" else "")
         for system, groups in systems.items()
         for metric, value in score(material, groups).items()
     ]
