@@ -45,8 +45,9 @@ def demo(
     made = make_sample(out / "episodes")
     say("Building its clips …")
     build([made.episode], out / "work", recipe=recipe)
-    page = write_report(Workspace.open((out / "work").absolute()), None)
+    work = (out / "work").absolute()
+    page = write_report(Workspace.open(work), None)
     typer.echo(
-        f"\nOpen next:\n  {page}\n  {out / 'work' / 'clips'}\n"
+        f"\nOpen next:\n  {page}\n  {work / 'clips'}\n"
         f"Your own episodes: caer build FOLDER -o WORK"
     )
