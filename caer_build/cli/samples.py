@@ -48,6 +48,5 @@ def demo(
     work = (out / "work").absolute()
     page = write_report(Workspace.open(work), None)
     typer.echo(
-        f"\nOpen next:\n  {page}\n  {work / 'clips'}\n"
-        f"Your own episodes: caer build FOLDER -o WORK"
+        f"\nOpen next:\n  {page}\n  {work / 'clips'}\nYour own episodes: caer build FOLDER -o WORK"
     )
