@@ -75,7 +75,7 @@ def examine(recipe: str, place: Path) -> list[Finding]:
         *machine(place),
         gpu(),
         *packages(),
-        *programs(),
+        *codecs(),
         *stages(recipe),
         *added_models(),
     ]
@@ -160,16 +160,16 @@ def _installed(wanted: Requirement) -> tuple[str, bool]:
     return (version if fits else f"{version}, not {wanted.specifier}"), fits
 
 
-def programs() -> Iterator[Finding]:
-    """The ffmpeg that cuts the clips."""
+def codecs() -> Iterator[Finding]:
+    """What encodes the clips."""
     try:
-        from caer_build.media import ffmpeg
+        from caer_build.media.clipfile import encoders
 
-        found = f"{ffmpeg.version()} ({ffmpeg.executable()})"
+        found = encoders()
     except (CaerError, ImportError) as error:
-        yield _lacking("program", "ffmpeg", error)
+        yield _lacking("codec", "encoders", error)
     else:
-        yield Finding("program", "ffmpeg", found, "ok")
+        yield Finding("codec", "encoders", found, "ok")
 
 
 def stages(recipe: str) -> Iterator[Finding]:

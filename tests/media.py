@@ -16,8 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
-from caer_build.media import ffmpeg
+from imageio_ffmpeg import get_ffmpeg_exe
 
 WIDTH, HEIGHT, RATE, N_FRAMES = 192, 144, 25, 50
 SOUND_RATE = 48_000
@@ -81,7 +80,7 @@ def first_beep_s(samples: npt.NDArray[np.floating], rate: int) -> float:
 
 def run_ffmpeg(*arguments: str | bytes, given: bytes = b"") -> None:
     """Runs the ffmpeg program; ``given`` goes to its standard input."""
-    command = [ffmpeg.executable(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
+    command = [get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y", *arguments]
     done = subprocess.run(command, input=given, capture_output=True, timeout=120, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr.decode("utf-8", "replace"))

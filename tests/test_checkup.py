@@ -26,7 +26,7 @@ def test_what_is_there_is_found_with_its_version(tmp_path: Path) -> None:
     assert checkup.missing(found.values()) == []
     assert found["numpy"].found == metadata.version("numpy")
     assert found["CPU"].found == f"{len(os.sched_getaffinity(0))} cores"
-    assert "ffmpeg version" in found["ffmpeg"].found
+    assert "libx264" in found["encoders"].found
     assert found["stage shots"].state == "ok"
     assert f"free disk in {tmp_path}" in found
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
-from caer_build.media import ffmpeg
 from caer_build.media.decode import Decoder
 from caer_build.media.probe import read_headers
 from tests.media import HEIGHT, WIDTH, number_in, numbered, write_video
@@ -18,7 +18,7 @@ from tests.media_kinds import KINDS
 def test_thumbnails_are_close_to_what_shot_detectors_are_fed(data: Path) -> None:
     """TransNetV2 as shipped gets its 48x27 from ffmpeg's bicubic scaler."""
     path = data / "episodes" / "lobby.s01e01.mp4"
-    command = [ffmpeg.executable(), "-v", "error", "-i", str(path), "-frames:v", "40"]
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-frames:v", "40"]
     command += ["-s", "48x27", "-pix_fmt", "rgb24", "-f", "rawvideo", "-"]
     raw = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
     expected = np.frombuffer(raw, np.uint8).reshape(-1, 27, 48, 3).astype(int)

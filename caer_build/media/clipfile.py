@@ -1,42 +1,40 @@
-"""Writing one clip: pictures and sound go through a pipe into ffmpeg.
+"""Writing one clip: pictures and sound are encoded where they were decoded.
 
-The pipe carries them as NUT, which keeps the time of every frame. The file gets its name when it
-is whole.
+PyAV's wheel carries libx264 and the AAC encoder, so a process writes any number of clips, with
+nothing to start or to pipe into, and a clip's bytes depend on a pinned wheel, not on the ffmpeg
+that a machine happens to have. The file gets its name when it is whole.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from caer_build.errors import MediaError, StoreError
-from caer_build.media.ffmpeg import Encoding, has_option_fps_mode
+from caer_build.errors import MediaError, ModelMissing, StoreError
 from caer_build.media.waveform import Samples
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
+    from av.error import FFmpegError
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_PIPE_BYTES = 1024 * 1024
-_F_SETPIPE_SZ = 1031
 _SOUND_AHEAD_S = 0.5
-_PATIENCE_S = 5.0
-"""An ffmpeg that no longer reads has this long to say why."""
 _MAX_TIMESCALE = 1_000_000
 _USUAL_TIMESCALE = 90_000
-_UNSPECIFIED = {"colorspace": 2, "color_primaries": 2, "color_trc": 2, "range": 0}
-_AVI_SOUND = ["-c:a", "pcm_s16le"]
+_ENCODERS = {"h264": "libx264", "mpeg4": "mpeg4"}
+_AVI_SOUND = "pcm_s16le"
 """AVI cannot say that a lossy codec begins with some milliseconds of padding"""
+_PIXELS = "yuv420p"
 
 
 class ClipCodec(BaseModel):
@@ -55,9 +53,6 @@ class ClipCodec(BaseModel):
     )
     audio_kbps: int = Field(160, ge=32, le=320, description="AAC bit rate (kbit/s)")
     threads: int = Field(1, ge=1, le=16, description="encoder threads; changes the bytes")
-    seconds_per_frame: float = Field(
-        2.0, gt=0, description="ffmpeg is killed after 60 s and this for each frame (s)"
-    )
 
     @property
     def suffix(self) -> str:
@@ -84,6 +79,24 @@ class ClipForm:
     sound: tuple[Samples, int] | None
 
 
+def encoders() -> str:
+    """The encoders, with the versions of the libraries that hold them; part of a clip's key.
+
+    Raises:
+        ModelMissing: if this build of PyAV cannot write H.264 and AAC.
+    """
+    import av
+
+    for name in (*_ENCODERS.values(), "aac"):
+        if name not in av.codecs_available:
+            raise ModelMissing(
+                f"PyAV {av.__version__} was built without the encoder {name}.",
+                "Install PyAV's own wheel: pip install --force-reinstall --only-binary :all: av",
+            )
+    codec = ".".join(map(str, av.library_versions["libavcodec"]))
+    return f"libx264, aac of libavcodec {codec}"
+
+
 class ClipWriter:
     """Takes the frames of one clip, then closes or aborts it.
 
@@ -92,7 +105,7 @@ class ClipWriter:
         first: the first frame, yuv420p of an even size; the others are like it.
 
     Raises:
-        MediaError, StoreError: from :meth:`close` and :meth:`add`.
+        MediaError, StoreError: here, from :meth:`add` and from :meth:`close`.
     """
 
     def __init__(self, out: Path, codec: ClipCodec, form: ClipForm, first: VideoFrame) -> None:
@@ -100,49 +113,77 @@ class ClipWriter:
 
         self._out = out
         self._part = out.with_name(f".{out.stem}.part{out.suffix}")
-        self._timescale = form.timescale
-        self._sound = sound = form.sound
+        self._form = form
         self._sound_at = 0
         # AVI knows no times: its frames are spread evenly over the clip's length.
         self._even = codec.container == "avi"
         self._rate = Fraction(form.n_frames / form.length_s).limit_denominator(1001)
-        reading, writing = os.pipe()
-        self._pipe = writing
-        with suppress(OSError):
-            fcntl.fcntl(writing, _F_SETPIPE_SZ, _PIPE_BYTES)
-        limit_s = 60 + codec.seconds_per_frame * form.n_frames
-        arguments = _arguments(codec, first, self._base, sound is not None)
+        options = {"fflags": "+bitexact"}
         if not self._even:
-            arguments += _last_duration(form)
-        self._encoding = Encoding(arguments, self._part, limit_s, reading)
-        os.close(reading)
-        self._nut = av.open(f"pipe:{writing}", "w", format="nut")
-        self._video: VideoStream = self._nut.add_stream("rawvideo", rate=self._rate)
-        self._video.width, self._video.height = first.width, first.height
-        self._video.pix_fmt = "yuv420p"
-        self._video.codec_context.time_base = self._base
-        self._audio: AudioStream | None = None
-        if sound is not None:
-            layout = "stereo" if sound[0].shape[1] == 2 else "mono"
-            self._audio = self._nut.add_stream("pcm_f32le", rate=sound[1], layout=layout)
+            options |= {"movflags": "+faststart", "video_track_timescale": str(form.timescale)}
+        try:
+            self._container = av.open(
+                f"file:{self._part}", "w", format=codec.container, container_options=options
+            )
+        except av.error.FFmpegError as error:
+            raise self._failed(error) from error
+        self._video = self._video_stream(codec, first)
+        self._audio = None if form.sound is None else self._audio_stream(codec, *form.sound)
         self._n_added = 0
 
     @property
     def _base(self) -> Fraction:
-        return 1 / self._rate if self._even else Fraction(1, self._timescale)
+        return 1 / self._rate if self._even else Fraction(1, self._form.timescale)
+
+    def _video_stream(self, codec: ClipCodec, first: VideoFrame) -> VideoStream:
+        # No B-frames: a fifth less work at the same rate factor and size, frames are stored in
+        # the order in which they are shown, and AVI can say no other.
+        options: dict[str, object] = {"bf": "0", "flags": "+bitexact"}
+        if codec.video == "h264":
+            # A clip lies inside one shot: nobody need look for cuts. Captions of the source
+            # belong to the whole episode, not to a clip.
+            options |= {"crf": str(codec.crf), "preset": codec.preset}
+            options |= {"sc_threshold": "0", "a53cc": "0"}
+        else:
+            options |= {"qmin": str(codec.quality), "qmax": str(codec.quality)}
+        added = self._container.add_stream(_ENCODERS[codec.video], rate=self._rate)
+        stream = cast("VideoStream", added)
+        stream.options = options
+        stream.width, stream.height, stream.pix_fmt = first.width, first.height, _PIXELS
+        context = stream.codec_context
+        context.thread_count, context.time_base = codec.threads, self._base
+        # What the source says of its colours, for the player.
+        context.colorspace, context.color_range = first.colorspace, first.color_range
+        context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
+        if codec.video == "mpeg4":
+            context.codec_tag = "xvid"
+        return stream
+
+    def _audio_stream(self, codec: ClipCodec, samples: Samples, rate: int) -> AudioStream:
+        name = _AVI_SOUND if self._even else "aac"
+        added = self._container.add_stream(
+            name, rate=rate, layout=_layout(samples), options={"flags": "+bitexact"}
+        )
+        stream = cast("AudioStream", added)
+        if not self._even:
+            stream.bit_rate = codec.audio_kbps * 1000
+        return stream
 
     def add(self, frame: VideoFrame) -> None:
         """Writes the next frame; ``frame.pts`` counts ticks since the clip's start."""
         import av
+        from av.video.frame import PictureType
 
         try:
-            self._add_sound(float((frame.pts or 0) / self._timescale) + _SOUND_AHEAD_S)
+            self._add_sound(float((frame.pts or 0) / self._form.timescale) + _SOUND_AHEAD_S)
             if self._even:
                 frame.pts = self._n_added
             frame.time_base = self._base
-            self._nut.mux(self._video.encode(frame))
+            # The source's choice of keyframes is not the clip's.
+            frame.pict_type = PictureType.NONE
+            self._mux(self._video.encode(frame))
         except av.error.FFmpegError as error:
-            self._broken(error)
+            raise self._failed(error) from error
         self._n_added += 1
 
     def close(self) -> None:
@@ -151,111 +192,60 @@ class ClipWriter:
 
         try:
             self._add_sound(float("inf"))
-            self._nut.mux(self._video.encode(None))
-            self._nut.close()
-        except av.error.FFmpegError as error:
-            self._broken(error)
-        os.close(self._pipe)
-        self._pipe = -1
-        try:
-            self._encoding.finish(self._out.name)
-            _publish(self._part, self._out)
-        finally:
-            self._part.unlink(missing_ok=True)
+            self._mux(self._video.encode(None))
+            if self._audio is not None:
+                self._container.mux(self._audio.encode(None))
+            self._container.close()
+            with self._part.open("rb") as written:
+                os.fsync(written.fileno())
+            self._part.replace(self._out)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failed(error) from error
 
     def abort(self) -> None:
         """Leaves no file behind."""
         import av
 
-        self._encoding.kill()
-        # The first call may fail on packets still held, the second then ends it: nothing may be
-        # written later, when the pipe's number belongs to another file.
-        for _ in range(2):
-            with suppress(av.error.FFmpegError):
-                self._nut.close()
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
+        with suppress(av.error.FFmpegError):
+            self._container.close()
         self._part.unlink(missing_ok=True)
 
-    def _broken(self, error: Exception) -> None:
-        """ffmpeg stopped reading: it has said why."""
-        self._encoding.finish(self._out.name, patience_s=_PATIENCE_S)
-        raise MediaError(f"ffmpeg stopped reading {self._out.name}: {error}.") from error
+    def _mux(self, packets: list[Packet[VideoStream]]) -> None:
+        """Writes packets, and for the last frame how long it is shown, which only we know."""
+        form = self._form
+        last, end = (round(s * form.timescale) for s in (form.last_s, form.length_s))
+        for packet in packets:
+            if not self._even and packet.pts == last:
+                packet.duration = end - last
+            self._container.mux(packet)
+
+    def _failed(self, error: FFmpegError | OSError) -> MediaError | StoreError:
+        if error.errno == errno.ENOSPC:
+            return StoreError(f"The disk is full: {self._out.name}.", "Free some space.")
+        return MediaError(f"{self._out.name} could not be written: {error.strerror}.")
 
     def _add_sound(self, until_s: float) -> None:
         from av.audio.frame import AudioFrame
 
-        if self._sound is None or self._audio is None:
+        if self._form.sound is None or self._audio is None:
             return
-        samples, rate = self._sound
+        samples, rate = self._form.sound
         end = len(samples) if until_s == float("inf") else min(len(samples), int(until_s * rate))
         if end <= self._sound_at:
             return
-        part = np.ascontiguousarray(samples[self._sound_at : end]).reshape(1, -1)
-        layout = "stereo" if samples.shape[1] == 2 else "mono"
-        frame = AudioFrame.from_ndarray(part, format="flt", layout=layout)
+        part = np.ascontiguousarray(samples[self._sound_at : end].T)
+        frame = AudioFrame.from_ndarray(part, format="fltp", layout=_layout(samples))
         frame.sample_rate, frame.pts = rate, self._sound_at
         frame.time_base = Fraction(1, rate)
-        self._nut.mux(self._audio.encode(frame))
+        self._container.mux(self._audio.encode(frame))
         self._sound_at = end
+
+
+def _layout(samples: Samples) -> str:
+    return "stereo" if samples.shape[1] == 2 else "mono"
 
 
 def timescale_for(time_base: Fraction) -> int:
     """Ticks per second for a clip, in which the source's ticks are whole where that is possible."""
     scale = time_base.denominator
     return scale if scale <= _MAX_TIMESCALE else _USUAL_TIMESCALE
-
-
-def _arguments(codec: ClipCodec, first: VideoFrame, base: Fraction, sound: bool) -> list[str]:
-    video = ["-map", "0:v:0", "-threads", str(codec.threads), "-pix_fmt", "yuv420p"]
-    video += _colour_tags(first)
-    if codec.video == "h264":
-        video += ["-c:v", "libx264", "-preset", codec.preset, "-crf", str(codec.crf)]
-    else:
-        video += ["-c:v", "mpeg4", "-vtag", "xvid", "-q:v", str(codec.quality)]
-    # No B-frames: a fifth less work at the same rate factor and size, frames are stored in the
-    # order in which they are shown, and AVI can say no other.
-    video += ["-bf", "0"]
-    video += ["-fps_mode" if has_option_fps_mode() else "-vsync", "passthrough"]
-    video += ["-enc_time_base:v", f"{base.numerator}/{base.denominator}"]
-    audio = ["-an"]
-    if sound:
-        aac = ["-c:a", "aac", "-b:a", f"{codec.audio_kbps}k"]
-        audio = ["-map", "0:a:0", *(aac if codec.container == "mp4" else _AVI_SOUND)]
-    same_bytes = ["-map_metadata", "-1", "-fflags", "+bitexact"]
-    same_bytes += ["-flags:v", "+bitexact", "-flags:a", "+bitexact"]
-    form = ["-f", codec.container]
-    if codec.container == "mp4":
-        form += ["-video_track_timescale", str(base.denominator), "-movflags", "+faststart"]
-    return [*video, *audio, *same_bytes, *form]
-
-
-def _last_duration(form: ClipForm) -> list[str]:
-    """How long the last frame is shown, which neither NUT nor raw frames can say."""
-    last, end = round(form.last_s * form.timescale), round(form.length_s * form.timescale)
-    duration = f"if(eq(PTS,{last}),{end - last},DURATION)"
-    return ["-bsf:v", f"setts=pts=PTS:dts=DTS:duration='{duration}'"]
-
-
-def _colour_tags(frame: VideoFrame) -> list[str]:
-    """What the source says of its colours, for the player; NUT does not carry it."""
-    tags = {
-        "colorspace": int(frame.colorspace),
-        "color_primaries": int(frame.color_primaries),
-        "color_trc": int(frame.color_trc),
-        "range": int(frame.color_range),
-    }
-    known = [f"{name}={value}" for name, value in tags.items() if value != _UNSPECIFIED[name]]
-    return ["-vf", f"setparams={':'.join(known)}"] if known else []
-
-
-def _publish(part: Path, out: Path) -> None:
-    try:
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(out)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise StoreError(f"The disk is full: {out.name}.", "Free some space.") from error
-        raise MediaError(f"{out.name} could not be written: {error.strerror}.") from error

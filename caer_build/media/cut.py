@@ -3,10 +3,10 @@
 ::
 
     source --one pass--> spans --Upright--> pictures --+
-       '-----one pass--> sound ------------------------+--pipe--> ffmpeg --> clip.mp4
+       '-----one pass--> sound ------------------------+--> encoders --> clip.mp4
 
 The frames are picked by the same decoder that counted them, so a frame's ordinal means the same
-in the tables and in the clips whatever ffmpeg is installed. A clip's bytes depend on the source,
+in the tables and in the clips. A clip's bytes depend on the source,
 the span and the codec alone.
 """
 

@@ -109,7 +109,7 @@ class Decoder:
 
     Raises:
         ProbeError: if the file cannot be opened.
-        DecodeError: while iterating, if it holds no frame at all.
+        DecodeError: while iterating, if it holds no frame at all, or goes on beyond all measure.
     """
 
     def __init__(self, path: Path, headers: Headers, threads: int = 2) -> None:
@@ -136,12 +136,19 @@ class Decoder:
         h, report = self._headers, self.report
         clock = Clock(h.time_base, h.frame_rate, h.start_s)
         scaler = Scaler(h)
-        pts_s, shown_s = 0.0, float(1 / h.frame_rate)
+        pts_s, shown_s, n_pixels = 0.0, float(1 / h.frame_rate), 0
         for picture in pictures(self._container, self._stream, report):
             pts_s = clock.time_of(picture.pts)
             if picture.duration:
                 shown_s = clock.seconds(picture.duration)
             stored = (picture.width, picture.height)
+            n_pixels += picture.width * picture.height
+            if n_pixels > limits.MAX_PIXELS_IN_ALL:
+                raise DecodeError(
+                    f"{name_of(self._path)} goes on after {report.n_frames} frames, expected at "
+                    f"most {limits.MAX_PIXELS_IN_ALL:.0e} pixels in one file.",
+                    "If it is no broken file, cut it into parts.",
+                )
             report.size_changed |= stored != (h.coded_width, h.coded_height)
             pts = clock.ticks(pts_s) if picture.pts is None else picture.pts
             yield DecodedFrame(picture, scaler, report.n_frames, pts, pts_s)

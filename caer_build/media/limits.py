@@ -17,6 +17,9 @@ MAX_PIXELS = 16384 * 4320
 MAX_ASPECT = 8
 """A pixel more than this many times as wide as high (or the reverse) is a broken header."""
 MAX_FRAME_RATE = 1000
+MAX_PIXELS_IN_ALL = 10**13
+"""What one file may decode to, 24 hours of 1920x1080 at 60 a second: bounds the time it can take,
+and unlike a clock says the same on a slow machine."""
 FALLBACK_FRAME_RATE = Fraction(25)
 """for headers that claim no rate at all"""
 

@@ -89,7 +89,7 @@ class _Cutter:
         self._timeline: Timeline = load_timeline(context.file("timeline.npz"))
         self._ticks: npt.NDArray[np.int64] = load_ticks(context.file("timeline.npz"))
         self._codec = [
-            context.settings.model_dump(mode="json", exclude={"jobs", "seconds_per_frame"}),
+            context.settings.model_dump(mode="json", exclude={"jobs"}),
             list(versions(context.settings)),
         ]
         self._headers: Headers = read_headers(self._source.path, self._probe.audio_language)
@@ -191,9 +191,9 @@ def run(context: Context[CuttingSettings]) -> None:
 def versions(_settings: CuttingSettings) -> tuple[str, ...]:
     from importlib.metadata import version
 
-    from caer_build.media import ffmpeg
+    from caer_build.media.clipfile import encoders
 
-    return (f"av {version('av')}", ffmpeg.version())
+    return (f"av {version('av')}", encoders())
 
 
 STAGE: Stage[Any] = Stage(
