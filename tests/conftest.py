@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
+from caer_build.annotation.database import Database, sqlite_url
 from tests.building import build
+from tests.databases import postgresql_programs, postgresql_server
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -40,3 +47,39 @@ def lobby(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
             printed.write_text(json.dumps(build(work, data / "episodes")))
     found: dict[str, Any] = json.loads(printed.read_text())
     return work, found
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server that was started for this test run."""
+    if postgresql_programs() is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with tempfile.TemporaryDirectory(prefix="caer-postgresql-") as folder:
+        Path(folder).chmod(0o755)
+        with postgresql_server(Path(folder, "server")) as url:
+            yield url
+
+
+_numbers = count()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of either kind."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "votes.sqlite")
+    server = make_url(request.getfixturevalue("postgresql"))
+    name = f"test_{next(_numbers)}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty database, of either kind."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()

@@ -36,12 +36,13 @@ LEVELS = [
     ["units", "engines", "purging"],
     ["pipeline"],
     ["summary", "upkeep", "people", "handbook", "checkup"],
+    ["annotation"],
     ["report", "sample"],
     ["cli"],
 ]
 LEVEL_OF = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 # Inside these rooms files build on one another.
-ROOMS_OF_FILES = {"media", "models", "report", "sample", "cli"}
+ROOMS_OF_FILES = {"media", "models", "annotation", "report", "sample", "cli"}
 
 
 def imports_of(file: Path) -> set[str]:

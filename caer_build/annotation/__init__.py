@@ -1,0 +1,1 @@
+"""Votes: who labels which clip, and what they said. No web page in here."""

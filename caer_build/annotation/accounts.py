@@ -1,0 +1,321 @@
+"""Who takes part: invitations that work once, passwords, roles, and what was agreed to.
+
+There is no default password and no open registration: the first manager comes in by the link
+that ``caer annotate init`` prints, everybody else by a link that a manager makes. Tokens are
+stored as digests only, so a stolen database signs nobody in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from caer_build.annotation import tables as t
+from caer_build.annotation.assignment import take_back_all
+from caer_build.annotation.database import Database
+from caer_build.annotation.events import record
+from caer_build.annotation.project import ProjectSettings
+from caer_build.errors import NotAllowed, VoteError
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+INVITATION_DAYS = 14
+MIN_PASSWORD, MAX_PASSWORD = 10, 200
+MAX_NAME = 80
+_DAY_MS = 24 * 3600 * 1000
+_WINDOW_MS = 15 * 60 * 1000
+_FAILURES_BY_NAME, _FAILURES_BY_ADDRESS = 10, 50
+"""failed attempts to sign in within 15 minutes after which further ones are not looked at"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person who takes part, as the pages know them."""
+
+    annotator_id: int
+    alias: str
+    name: str
+    role: str
+    consented: bool
+    languages: str | None
+    qualified: bool
+    retired: bool
+
+
+def digest(token: str) -> str:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def invite(connection: Connection, role: str, note: str, by: int | None, now_ms: int) -> str:
+    """Makes an invitation and returns its token, which is shown once and stored nowhere.
+
+    Args:
+        note: whom it is meant for.
+        by: the manager; None: the command line.
+    """
+    if role not in t.ROLES:
+        raise VoteError(f"Expected a role of {', '.join(t.ROLES)}, found {role!r}.")
+    token = secrets.token_urlsafe(24)
+    connection.execute(
+        insert(t.invitation).values(
+            token_sha256=digest(token), role=role, note=note[:MAX_NAME], created_by=by,
+            created_at=now_ms, expires_at=now_ms + INVITATION_DAYS * _DAY_MS,
+        )
+    )  # fmt: skip
+    return token
+
+
+def invited_role(connection: Connection, token: str, now_ms: int) -> str:
+    """The role that an invitation gives.
+
+    Raises:
+        NotAllowed: if it was used, ran out, or never was.
+    """
+    row = connection.execute(
+        select(t.invitation).where(t.invitation.c.token_sha256 == digest(token))
+    ).first()
+    if row is None or row.used_at is not None or row.expires_at < now_ms:
+        raise NotAllowed(
+            "This invitation was used already or has run out.", "Ask the manager for a new link."
+        )
+    return str(row.role)
+
+
+def join(
+    connection: Connection,
+    token: str,
+    name: str,
+    now_ms: int,
+    *,
+    password_hash: str | None = None,
+    subject: str | None = None,
+) -> int:
+    """Uses an invitation up and makes the account; returns its annotator_id.
+
+    Args:
+        name: to sign in with; unique, whatever its case.
+        password_hash: of :func:`hashed`; None: signs in through an identity provider, as
+            ``subject``.
+
+    Raises:
+        NotAllowed: if the invitation is not good.
+        VoteError: if the name is taken or will not do.
+    """
+    role = invited_role(connection, token, now_ms)
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise VoteError(f"A name has 1 to {MAX_NAME} characters.")
+    taken = select(t.annotator.c.annotator_id).where(func.lower(t.annotator.c.name) == name.lower())
+    if connection.execute(taken).first() is not None:
+        raise VoteError("This name is taken.", "Choose another one.")
+    if (password_hash is None) == (subject is None):
+        raise VoteError("Choose a password.")
+    n_before = connection.scalar(select(func.count()).select_from(t.annotator)) or 0
+    annotator_id: int = connection.execute(
+        insert(t.annotator)
+        .values(
+            alias=f"a{n_before + 1:03d}", name=name, role=role, subject=subject,
+            password_hash=password_hash, created_at=now_ms,
+        )
+        .returning(t.annotator.c.annotator_id)
+    ).scalar_one()  # fmt: skip
+    used = connection.execute(
+        update(t.invitation)
+        .where(t.invitation.c.token_sha256 == digest(token), t.invitation.c.used_at.is_(None))
+        .values(used_at=now_ms, used_by=annotator_id)
+    )
+    if used.rowcount != 1:
+        raise NotAllowed("This invitation was used already.", "Ask the manager for a new link.")
+    if not needs_practice(connection) or role == "manager":
+        qualify(connection, annotator_id, now_ms)
+    record(connection, "joined", now_ms, annotator_id=annotator_id, detail=role)
+    return annotator_id
+
+
+def hashed(password: str) -> str:
+    """A password as it is stored (argon2id).
+
+    Raises:
+        VoteError: if it is too short or too long.
+    """
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise VoteError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
+    return _hasher().hash(password)
+
+
+def sign_in(database: Database, name: str, password: str, address: str, now_ms: int) -> int:
+    """The annotator_id of the person who signs in with a password.
+
+    Hashing takes its time on purpose, so no transaction is open meanwhile.
+
+    Raises:
+        NotAllowed: if name and password do not belong together, or there were too many attempts.
+            The sentence is the same whether the name exists or not.
+    """
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    name = name.strip().lower()[:MAX_NAME]
+    with database.reading() as connection:
+        _throttle(connection, name, address, now_ms)
+        row = connection.execute(
+            select(t.annotator).where(func.lower(t.annotator.c.name) == name)
+        ).first()
+    # A hash is always computed, so that the time taken does not say which names exist.
+    stored = row.password_hash if row is not None and row.password_hash else _decoy()
+    try:
+        _hasher().verify(stored, password[:MAX_PASSWORD])
+        right = row is not None and row.password_hash is not None and row.retired_at is None
+    except (VerificationError, InvalidHashError):
+        right = False
+    if not right or row is None:
+        with database.writing() as connection:
+            record(connection, "sign_in_failed", now_ms, address=address, detail=name)
+        raise NotAllowed("Name and password do not belong together.")
+    return int(row.annotator_id)
+
+
+def _throttle(connection: Connection, name: str, address: str, now_ms: int) -> None:
+    """Refuses to look at a further attempt after too many that failed.
+
+    Raises:
+        NotAllowed: saying when to come back.
+    """
+    recent = (t.event.c.kind == "sign_in_failed") & (t.event.c.at > now_ms - _WINDOW_MS)
+    by_name = select(func.count()).where(recent, t.event.c.detail == name)
+    by_address = select(func.count()).where(recent, t.event.c.address == address)
+    if (connection.scalar(by_name) or 0) >= _FAILURES_BY_NAME or (
+        connection.scalar(by_address) or 0
+    ) >= _FAILURES_BY_ADDRESS:
+        raise NotAllowed("Too many attempts failed.", "Come back in a quarter of an hour.")
+
+
+def account(connection: Connection, annotator_id: int) -> Account:
+    """The account of a person.
+
+    Raises:
+        NotAllowed: if there is none.
+    """
+    row = connection.execute(
+        select(t.annotator).where(t.annotator.c.annotator_id == annotator_id)
+    ).first()
+    if row is None:
+        raise NotAllowed("There is no such account.")
+    return _account(row)
+
+
+def by_subject(connection: Connection, subject: str) -> Account | None:
+    """The account of whom an identity provider vouches for, if there is one in use."""
+    row = connection.execute(
+        select(t.annotator).where(
+            t.annotator.c.subject == subject, t.annotator.c.retired_at.is_(None)
+        )
+    ).first()
+    return None if row is None else _account(row)
+
+
+def everyone(connection: Connection) -> list[Account]:
+    """All accounts, in the order in which they joined."""
+    rows = connection.execute(select(t.annotator).order_by(t.annotator.c.annotator_id))
+    return [_account(row) for row in rows]
+
+
+def consent(
+    connection: Connection,
+    annotator_id: int,
+    settings: ProjectSettings,
+    languages: str,
+    now_ms: int,
+) -> None:
+    """Records that a person agreed to the project's text, and the languages they understand."""
+    if not languages.strip():
+        raise VoteError("Say which languages you understand.")
+    connection.execute(
+        update(t.annotator)
+        .where(t.annotator.c.annotator_id == annotator_id)
+        .values(
+            consented_at=now_ms,
+            consent_sha256=digest(settings.consent),
+            languages=languages.strip()[:200],
+        )
+    )
+
+
+def shows_to_ask(connection: Connection, annotator_id: int) -> list[str]:
+    """Shows of which this person has not yet said whether they know them."""
+    asked = select(t.knows_show.c.show).where(t.knows_show.c.annotator_id == annotator_id)
+    rows = connection.scalars(
+        select(t.clip.c.show).distinct().where(t.clip.c.show.not_in(asked)).order_by(t.clip.c.show)
+    )
+    return list(rows)
+
+
+def say_shows(
+    connection: Connection, annotator_id: int, knows: Mapping[str, bool], now_ms: int
+) -> None:
+    """Records which shows a person knows; once a show."""
+    open_ones: Iterable[str] = set(shows_to_ask(connection, annotator_id)) & set(knows)
+    for show in sorted(open_ones):
+        connection.execute(
+            insert(t.knows_show).values(
+                annotator_id=annotator_id, show=show, knows=knows[show], at=now_ms
+            )
+        )
+
+
+def needs_practice(connection: Connection) -> bool:
+    """Whether the project has a qualification round."""
+    return (
+        connection.scalar(select(t.clip.c.clip_id).where(t.clip.c.is_practice).limit(1)) is not None
+    )
+
+
+def qualify(connection: Connection, annotator_id: int, now_ms: int) -> None:
+    """Lets a person label clips that count."""
+    connection.execute(
+        update(t.annotator)
+        .where(t.annotator.c.annotator_id == annotator_id, t.annotator.c.qualified_at.is_(None))
+        .values(qualified_at=now_ms)
+    )
+
+
+def retire(connection: Connection, annotator_id: int, by: int | None, now_ms: int) -> None:
+    """Ends a person's part: sessions end and leases go back, answers stay."""
+    connection.execute(
+        update(t.annotator)
+        .where(t.annotator.c.annotator_id == annotator_id, t.annotator.c.retired_at.is_(None))
+        .values(retired_at=now_ms)
+    )
+    connection.execute(
+        update(t.session)
+        .where(t.session.c.annotator_id == annotator_id, t.session.c.ended_at.is_(None))
+        .values(ended_at=now_ms)
+    )
+    take_back_all(connection, annotator_id)
+    record(connection, "retired", now_ms, annotator_id=by, detail=str(annotator_id))
+
+
+def _account(found: t.AnyRow) -> Account:
+    return Account(
+        found.annotator_id, found.alias, found.name, found.role, found.consented_at is not None,
+        found.languages, found.qualified_at is not None, found.retired_at is not None,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _hasher() -> PasswordHasher:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()
+
+
+@lru_cache(maxsize=1)
+def _decoy() -> str:
+    return _hasher().hash(secrets.token_hex(16))

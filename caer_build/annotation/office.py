@@ -1,0 +1,143 @@
+"""The one door to a project for whoever works in it: pages, routes, commands and tests.
+
+Each method is one transaction, tried again when the database asks for it. What is refused is
+logged before the error goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
+
+from caer_build.annotation import assignment, votes
+from caer_build.annotation import tables as t
+from caer_build.annotation.assignment import Desk, Lease
+from caer_build.annotation.database import Database
+from caer_build.annotation.events import record
+from caer_build.annotation.practice import Feedback, after_practice
+from caer_build.annotation.project import load_settings
+from caer_build.annotation.votes import Answer, Receipt
+from caer_build.errors import LeaseLost, VoteError
+
+R = TypeVar("R")
+_TRIES = 5
+SECRET = "secret"
+
+_log = logging.getLogger(__name__)
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What follows an answer.
+
+    Attributes:
+        leases: what the person holds now, the clip to show first.
+        feedback: after a practice clip.
+    """
+
+    receipt: Receipt
+    leases: tuple[Lease, ...]
+    feedback: Feedback | None
+
+
+class Office:
+    """A project at work.
+
+    Args:
+        clock: milliseconds since 1970, UTC.
+
+    Raises:
+        VoteError: if the database holds no project.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], int] = now_ms) -> None:
+        self.database = database
+        self.clock = clock
+        with database.reading() as connection:
+            self.settings = load_settings(connection)
+            secret = connection.scalar(select(t.setting.c.value).where(t.setting.c.key == SECRET))
+        if secret is None:
+            raise VoteError("The project has no key of its own.", "Make it again.")
+        self._secret = secret
+
+    def leases(self, annotator_id: int) -> tuple[Lease, ...]:
+        """What a person holds, after being given clips up to two; the one to show first."""
+        return self._do(annotator_id, lambda c, desk: tuple(assignment.fill(c, desk)))
+
+    def renew(self, annotator_id: int) -> int:
+        """Prolongs a person's leases; how many slots are held."""
+        return self._do(annotator_id, assignment.renew)
+
+    def answer(self, annotator_id: int, answer: Answer) -> Outcome:
+        """Takes an answer and gives the next clip, in one transaction.
+
+        Raises:
+            VoteError: see :func:`caer_build.annotation.votes.submit`.
+        """
+
+        def work(connection: Connection, desk: Desk) -> Outcome:
+            receipt = votes.submit(connection, desk, answer)
+            feedback = None
+            if receipt.purpose == "practice":
+                feedback = after_practice(connection, desk, receipt.clip_id)
+            return Outcome(receipt, tuple(assignment.fill(connection, desk)), feedback)
+
+        return self._do(annotator_id, work)
+
+    def decline(self, annotator_id: int, public_id: str, ticket: str) -> tuple[Lease, ...]:
+        """Gives a clip back for good, and the next one out."""
+
+        def work(connection: Connection, desk: Desk) -> tuple[Lease, ...]:
+            votes.decline(connection, desk, public_id, ticket)
+            return tuple(assignment.fill(connection, desk))
+
+        return self._do(annotator_id, work)
+
+    def reopen(self, annotator_id: int) -> tuple[Lease, Mapping[str, object]] | None:
+        """A person's last answer, to be given again; see :func:`votes.reopen`."""
+        with self.database.reading() as connection:
+            return votes.reopen(connection, self._desk(annotator_id))
+
+    def refused(self, error: VoteError, annotator_id: int | None, address: str = "") -> None:
+        """Logs that something was refused."""
+        with self.database.writing() as connection:
+            kind = "lease_lost" if isinstance(error, LeaseLost) else "refused"
+            record(
+                connection, kind, self.clock(),
+                annotator_id=annotator_id, address=address, detail=error.message,
+            )  # fmt: skip
+
+    def _desk(self, annotator_id: int) -> Desk:
+        return Desk(self.settings, self._secret, annotator_id, self.clock())
+
+    def _do(self, annotator_id: int, work: Callable[[Connection, Desk], R]) -> R:
+        for left in reversed(range(_TRIES)):
+            try:
+                with self.database.writing() as connection:
+                    return work(connection, self._desk(annotator_id))
+            except OperationalError as error:
+                # PostgreSQL ends one of two transactions that wait for each other.
+                if not left or not is_worth_a_retry(error):
+                    raise
+                _log.info("tried again: %s", error.orig)
+            except VoteError as error:
+                self.refused(error, annotator_id)
+                raise
+        raise AssertionError("unreachable")
+
+
+def is_worth_a_retry(error: OperationalError) -> bool:
+    """Whether the database gave up a transaction that may well succeed now."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state in {"40P01", "40001"} or "locked" in str(error.orig)

@@ -1,0 +1,51 @@
+"""The qualification round: a few gold clips with feedback before the clips that count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from caer_build.annotation import tables as t
+from caer_build.annotation.accounts import qualify
+from caer_build.annotation.assignment import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a person is told after a practice clip.
+
+    Attributes:
+        n_done, n_all: practice clips answered, and how many there are.
+        passed: None: the round goes on.
+    """
+
+    expected: str
+    reason: str
+    right: bool
+    n_done: int
+    n_right: int
+    n_all: int
+    passed: bool | None
+
+
+def after_practice(connection: Connection, desk: Desk, clip_id: str) -> Feedback:
+    """Tells how a practice clip went, and ends the round after its last one."""
+    rows = connection.execute(
+        select(t.vote.c.clip_id, t.vote.c.emotion, t.clip.c.gold_emotion, t.clip.c.gold_reason)
+        .join(t.clip, t.clip.c.clip_id == t.vote.c.clip_id)
+        .where(t.vote.c.annotator_id == desk.annotator_id, t.vote.c.purpose == "practice")
+    ).all()
+    n_clips = len(connection.execute(select(t.clip.c.clip_id).where(t.clip.c.is_practice)).all())
+    n_all = min(desk.settings.practice_clips, n_clips)
+    n_right = sum(row.emotion == row.gold_emotion for row in rows)
+    passed = None
+    if len(rows) >= n_all:
+        passed = n_right >= desk.settings.practice_share * n_all
+    if passed:
+        qualify(connection, desk.annotator_id, desk.now_ms)
+    this = next(row for row in rows if row.clip_id == clip_id)
+    return Feedback(
+        this.gold_emotion, this.gold_reason, this.emotion == this.gold_emotion,
+        len(rows), n_right, n_all, passed,
+    )  # fmt: skip

@@ -1,0 +1,331 @@
+"""Taking answers: exactly those whose slot is held by, or still open to, the person who sends them.
+
+Nothing is ever overwritten. A change of mind is a new revision of the same vote; an answer that
+is sent twice is taken once; one that comes too late is refused with a sentence that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+
+from caer_build.annotation import tables as t
+from caer_build.annotation.assignment import Desk, Lease, lock_annotator, take_back_one, take_slot
+from caer_build.annotation.tickets import is_genuine, issue
+from caer_build.errors import DuplicateVote, LeaseLost, NotAllowed, VoteError
+from caer_build.records import EMOTIONS
+
+_MAX_REASON = 500
+_MAX_MS = 24 * 3600 * 1000
+_SPEEDS = range(50, 151)
+_MEET = text(
+    "INSERT INTO pair (first, second, n_clips) VALUES (:first, :second, 1) "
+    "ON CONFLICT (first, second) DO UPDATE SET n_clips = pair.n_clips + 1"
+)
+_SAID = ("emotion", "flag", "reason", "confidence_step")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person sends for one clip.
+
+    Attributes:
+        request_id: made by the sender, the same when the same answer is sent again.
+        public_id, ticket: of the lease.
+        emotion: one of the seven; or ``flag``: "cannot_tell" or "broken", with a ``reason``.
+        confidence_step: 0-based; of an emotion only.
+        shown_ms: how long the clip was on the screen.
+        waited_ms: how long ago it was answered, when the connection was lost meanwhile.
+        play_count: how often it was played to its end.
+        heard: whether it was once played from start to end at normal speed, with the sound on
+            where it has any.
+        speed: the last one used, percent.
+        revises: the vote that this one replaces, after an undo.
+
+    Raises:
+        VoteError: if it is no answer at all.
+    """
+
+    request_id: str
+    public_id: str
+    ticket: str
+    emotion: str | None
+    flag: str | None
+    reason: str | None
+    confidence_step: int | None
+    shown_ms: int
+    waited_ms: int
+    play_count: int
+    heard: bool
+    speed: int
+    audio_on: bool
+    revises: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 8 <= len(self.request_id) <= 64:
+            raise VoteError("An answer needs a request_id of 8 to 64 characters.")
+        if (self.emotion is None) == (self.flag is None):
+            raise VoteError("Choose one of the emotions, or say why you cannot.")
+        if self.emotion is not None and self.emotion not in EMOTIONS:
+            raise VoteError(f"Expected one of {', '.join(EMOTIONS)}.")
+        if self.flag is not None and self.flag not in t.FLAGS:
+            raise VoteError(f"Expected one of {', '.join(t.FLAGS)}.")
+        if (self.flag == "broken") != bool(self.reason):
+            raise VoteError("A broken clip needs a reason, and nothing else has one.")
+        if self.reason is not None and len(self.reason) > _MAX_REASON:
+            raise VoteError(f"A reason may have {_MAX_REASON} characters.")
+        if (self.emotion is None) != (self.confidence_step is None):
+            raise VoteError("Say how sure you are of the emotion.")
+        for ms in (self.shown_ms, self.waited_ms):
+            if not 0 <= ms <= _MAX_MS:
+                raise VoteError("Times are milliseconds, at most a day.")
+        if not 0 <= self.play_count <= 10_000 or self.speed not in _SPEEDS:
+            raise VoteError("Plays are counted from 0, speeds are 50 to 150 percent.")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an answer; it stands in the database when the transaction has ended."""
+
+    vote_id: int
+    clip_id: str
+    purpose: str
+    revision: int
+
+
+def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
+    """Takes an answer. The same request again gives the same receipt.
+
+    Raises:
+        LeaseLost: if somebody else has the clip now.
+        DuplicateVote: if this person has answered this clip, or the request id is another's.
+        NotAllowed: if the clip was never given to this person, or was not heard.
+        VoteError: if there is no such step of confidence.
+    """
+    lock_annotator(connection, desk.annotator_id)
+    clip = _clip_of(connection, desk, answer.public_id, answer.ticket)
+    before = connection.execute(
+        select(t.vote).where(t.vote.c.request_id == answer.request_id)
+    ).first()
+    if before is not None:
+        return _again(before, desk, clip.clip_id, answer)
+    _check(desk, clip, answer)
+    if answer.revises is not None:
+        return _revise(connection, desk, clip.clip_id, answer)
+    errand = _open_errand(connection, desk.annotator_id, clip.clip_id)
+    if errand is not None:
+        connection.execute(
+            update(t.errand).where(t.errand.c.errand_id == errand.errand_id).values(answered=True)
+        )
+        return _insert(connection, desk, answer, clip_id=clip.clip_id, purpose=errand.purpose)
+    slot = _own_slot(connection, desk, clip.clip_id)
+    connection.execute(
+        update(t.slot)
+        .where(t.slot.c.clip_id == clip.clip_id, t.slot.c.slot == slot)
+        .values(answered=True, expires_at=None)
+    )
+    receipt = _insert(connection, desk, answer, clip_id=clip.clip_id, purpose="vote", slot=slot)
+    _count_pairs(connection, clip.clip_id, desk.annotator_id)
+    return receipt
+
+
+def decline(connection: Connection, desk: Desk, public_id: str, ticket: str) -> None:
+    """Gives a clip back for good ("rather not"): it goes to others, and leaves no mark.
+
+    Raises:
+        NotAllowed: if the clip was never given to this person.
+        DuplicateVote: if it is answered already.
+    """
+    lock_annotator(connection, desk.annotator_id)
+    clip = _clip_of(connection, desk, public_id, ticket)
+    me = desk.annotator_id
+    declined = connection.scalar(
+        select(t.declined.c.at).where(
+            t.declined.c.clip_id == clip.clip_id, t.declined.c.annotator_id == me
+        )
+    )
+    if declined is not None:
+        return
+    errand = _open_errand(connection, me, clip.clip_id)
+    if errand is not None:
+        connection.execute(delete(t.errand).where(t.errand.c.errand_id == errand.errand_id))
+    elif _answered(connection, me, clip.clip_id):
+        raise DuplicateVote("You have answered this clip already.", "Undo changes an answer.")
+    take_back_one(connection, me, clip.clip_id)
+    connection.execute(
+        insert(t.declined).values(clip_id=clip.clip_id, annotator_id=me, at=desk.now_ms)
+    )
+
+
+def last_answer(connection: Connection, annotator_id: int) -> t.AnyRow | None:
+    """The newest row of votes of a person, practice and adjudication aside."""
+    return connection.execute(
+        select(t.vote)
+        .where(
+            t.vote.c.annotator_id == annotator_id,
+            t.vote.c.purpose.in_(("vote", "gold", "repeat")),
+        )
+        .order_by(t.vote.c.vote_id.desc())
+        .limit(1)
+    ).first()
+
+
+def reopen(connection: Connection, desk: Desk) -> tuple[Lease, Mapping[str, object]] | None:
+    """A person's last answer, to be given again: its clip, and what was said (with its vote_id).
+
+    Nothing changes by asking; answering with ``revises`` does.
+    """
+    last = last_answer(connection, desk.annotator_id)
+    if last is None:
+        return None
+    public_id = connection.scalar(
+        select(t.clip.c.public_id).where(t.clip.c.clip_id == last.clip_id)
+    )
+    if public_id is None:
+        return None
+    ticket = issue(desk.secret, desk.annotator_id, public_id)
+    said = {name: getattr(last, name) for name in (*_SAID, "vote_id", "play_count", "audio_on")}
+    return Lease(ticket, last.clip_id, public_id, last.purpose, last.received_at), said
+
+
+def _clip_of(connection: Connection, desk: Desk, public_id: str, ticket: str) -> t.AnyRow:
+    if not is_genuine(ticket, desk.secret, desk.annotator_id, public_id):
+        raise NotAllowed("This clip was not given to you.")
+    # Locked, so that people who answer one clip at once are counted with each other.
+    clip = connection.execute(
+        select(t.clip.c.clip_id, t.clip.c.has_audio)
+        .where(t.clip.c.public_id == public_id)
+        .with_for_update(key_share=True)
+    ).first()
+    if clip is None:
+        raise NotAllowed("This clip was not given to you.")
+    return clip
+
+
+def _check(desk: Desk, clip: t.AnyRow, answer: Answer) -> None:
+    steps = desk.settings.confidence_steps
+    if answer.confidence_step is not None and answer.confidence_step not in range(steps):
+        raise VoteError(f"Confidence has {steps} steps, counted from 0.")
+    if answer.flag == "broken":
+        return
+    if not answer.heard:
+        raise NotAllowed("Play the clip once to its end at normal speed first.")
+    if clip.has_audio and not answer.audio_on:
+        raise NotAllowed("Turn the sound on: the voice is part of the clip.")
+
+
+def _again(before: t.AnyRow, desk: Desk, clip_id: str, answer: Answer) -> Receipt:
+    """The receipt of an answer that was taken already, if it is the same one."""
+    same = (before.annotator_id, before.clip_id) == (desk.annotator_id, clip_id) and all(
+        getattr(before, name) == getattr(answer, name) for name in _SAID
+    )
+    if not same:
+        raise DuplicateVote("This request was used for another answer.", "Send a new one.")
+    return Receipt(before.vote_id, before.clip_id, before.purpose, before.revision)
+
+
+def _revise(connection: Connection, desk: Desk, clip_id: str, answer: Answer) -> Receipt:
+    old = connection.execute(
+        select(t.vote).where(
+            t.vote.c.vote_id == answer.revises,
+            t.vote.c.annotator_id == desk.annotator_id,
+            t.vote.c.clip_id == clip_id,
+        )
+    ).first()
+    if old is None:
+        raise NotAllowed("Only your own answers can be changed.")
+    newest = connection.scalar(
+        select(func.max(t.vote.c.revision)).where(
+            t.vote.c.annotator_id == desk.annotator_id,
+            t.vote.c.clip_id == clip_id,
+            t.vote.c.purpose == old.purpose,
+        )
+    )
+    if old.revision != newest:
+        raise DuplicateVote("This answer was changed already, in another window.")
+    return _insert(
+        connection, desk, answer,
+        clip_id=clip_id, purpose=old.purpose, slot=old.slot, revision=old.revision + 1,
+    )  # fmt: skip
+
+
+def _open_errand(connection: Connection, annotator_id: int, clip_id: str) -> t.AnyRow | None:
+    return connection.execute(
+        select(t.errand)
+        .where(
+            t.errand.c.annotator_id == annotator_id,
+            t.errand.c.clip_id == clip_id,
+            ~t.errand.c.answered,
+        )
+        .order_by(t.errand.c.errand_id)
+        .limit(1)
+    ).first()
+
+
+def _answered(connection: Connection, annotator_id: int, clip_id: str) -> bool:
+    found = connection.scalar(
+        select(t.vote.c.vote_id)
+        .where(t.vote.c.annotator_id == annotator_id, t.vote.c.clip_id == clip_id)
+        .limit(1)
+    )
+    return found is not None
+
+
+def _own_slot(connection: Connection, desk: Desk, clip_id: str) -> int:
+    """The slot that an answer may fill: the person's own, else one that is open still."""
+    me = desk.annotator_id
+    mine = select(t.slot).where(t.slot.c.clip_id == clip_id, t.slot.c.annotator_id == me)
+    row = connection.execute(mine.with_for_update(key_share=True)).first()
+    if row is None and _answered(connection, me, clip_id):
+        raise DuplicateVote("You have answered this clip already.", "Undo changes an answer.")
+    if row is None and take_slot(connection, desk, clip_id) is not None:
+        row = connection.execute(mine).first()
+    if row is None:
+        raise LeaseLost(
+            "This clip waited for you too long and was given to somebody else, so your answer "
+            "could not be taken.",
+            "Go on with the next clip.",
+        )
+    if row.answered:
+        raise DuplicateVote("You have answered this clip already.", "Undo changes an answer.")
+    return int(row.slot)
+
+
+def _insert(
+    connection: Connection,
+    desk: Desk,
+    answer: Answer,
+    *,
+    clip_id: str,
+    purpose: str,
+    slot: int | None = None,
+    revision: int = 1,
+) -> Receipt:
+    answered_at = desk.now_ms - answer.waited_ms
+    vote_id = connection.execute(
+        insert(t.vote)
+        .values(
+            request_id=answer.request_id, clip_id=clip_id, annotator_id=desk.annotator_id,
+            purpose=purpose, slot=slot, revision=revision, emotion=answer.emotion,
+            flag=answer.flag, reason=answer.reason, confidence_step=answer.confidence_step,
+            confidence_steps=desk.settings.confidence_steps,
+            shown_at=answered_at - answer.shown_ms, answered_at=answered_at,
+            received_at=desk.now_ms, play_count=answer.play_count, speed=answer.speed,
+            audio_on=answer.audio_on,
+        )
+        .returning(t.vote.c.vote_id)
+    ).scalar_one()  # fmt: skip
+    return Receipt(vote_id, clip_id, purpose, revision)
+
+
+def _count_pairs(connection: Connection, clip_id: str, annotator_id: int) -> None:
+    others = connection.scalars(
+        select(t.slot.c.annotator_id).where(
+            t.slot.c.clip_id == clip_id, t.slot.c.answered, t.slot.c.annotator_id != annotator_id
+        )
+    ).all()
+    # In one order everywhere, so that two people who meet twice never wait for each other.
+    for pair in sorted((min(o, annotator_id), max(o, annotator_id)) for o in others):
+        connection.execute(_MEET, {"first": pair[0], "second": pair[1]})
