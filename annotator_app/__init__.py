@@ -1,0 +1,1 @@
+"""The annotation app: a Streamlit app behind a server of its own."""

@@ -1,0 +1,1 @@
+"""The pages; Streamlit runs each from its file."""

@@ -1,0 +1,86 @@
+"""Who is looking at a page. Every run of a page asks anew, so that a session that has ended shows
+nothing more, whatever socket is still open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import streamlit as st
+
+from annotator_app.place import Place, current
+from annotator_app.tokens import SESSION_COOKIE, csrf_token
+from caer_build.annotation import sessions
+from caer_build.annotation.accounts import Account
+from caer_build.annotation.office import Office
+from caer_build.errors import NotAllowed
+
+_WHOSE = "whose_state_this_is"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A run of a page by somebody who is signed in.
+
+    Attributes:
+        csrf: what the page's own requests must carry as ``X-CSRF-Token``.
+    """
+
+    account: Account
+    place: Place
+    csrf: str
+
+    @property
+    def office(self) -> Office:
+        return self.place.office
+
+
+def visit() -> Visit:
+    """Whose run this is; the run ends here if the session is over."""
+    place = current()
+    token = st.context.cookies.get(SESSION_COOKIE)
+    now_ms = place.office.clock()
+    try:
+        with place.office.database.reading() as connection:
+            account = sessions.resolve(connection, token, now_ms)
+            stale = sessions.is_stale(connection, token or "", now_ms)
+    except NotAllowed:
+        _leave()
+    if stale and token:
+        with place.office.database.writing() as connection:
+            sessions.touch(connection, token, now_ms)
+    # A socket that comes back with another person's cookie must not find this one's things.
+    if st.session_state.setdefault(_WHOSE, account.annotator_id) != account.annotator_id:
+        st.session_state.clear()
+        st.session_state[_WHOSE] = account.annotator_id
+    return Visit(account, place, csrf_token(token or ""))
+
+
+def visit_as(*roles: str) -> Visit:
+    """As :func:`visit`, for a page of some roles only; others see no more than a sentence."""
+    found = visit()
+    if found.account.role not in roles:
+        error = NotAllowed("This page is not for your role.", "Ask the manager.")
+        path = st.context.url or ""
+        found.office.refused(
+            NotAllowed(f"page {path}"), found.account.annotator_id, st.context.ip_address or ""
+        )
+        st.error(str(error))
+        st.stop()
+    return found
+
+
+def sign_out() -> NoReturn:
+    """Ends the session of this run, everywhere."""
+    place, token = current(), st.context.cookies.get(SESSION_COOKIE)
+    if token:
+        with place.office.database.writing() as connection:
+            sessions.end_session(connection, token, place.office.clock())
+    _leave()
+
+
+def _leave() -> NoReturn:
+    st.session_state.clear()
+    st.info("You are signed out.")
+    st.html("<script>window.location.assign('/sign-in')</script>", unsafe_allow_javascript=True)
+    st.stop()

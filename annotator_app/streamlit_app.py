@@ -1,0 +1,24 @@
+"""The script that Streamlit runs: which pages this visitor has."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from annotator_app.pages import pages_of
+from annotator_app.session import visit
+
+st.set_page_config(
+    page_title="Emotions in clips", page_icon=":material/play_circle:", layout="wide"
+)
+here = visit()
+offered = [
+    st.Page(
+        f"app_pages/{page.path}.py",
+        title=page.title,
+        icon=f":material/{page.icon}:",
+        url_path=page.path,
+        default=number == 0,
+    )
+    for number, page in enumerate(pages_of(here.account.role))
+]
+st.navigation(offered, position="top").run()

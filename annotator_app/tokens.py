@@ -1,0 +1,20 @@
+"""The cookie of a session, and the token against forged requests that belongs to it."""
+
+from __future__ import annotations
+
+import hmac
+
+SESSION_COOKIE = "caer_session"
+
+
+def csrf_token(session_token: str) -> str:
+    """What a request that changes something must show beside its cookie.
+
+    Only who can read the pages of the session knows it; the session cannot be told from it.
+    """
+    return hmac.digest(session_token.encode(), b"csrf", "sha256").hex()
+
+
+def is_csrf_token(shown: str, session_token: str) -> bool:
+    """Whether the token is that of the session."""
+    return hmac.compare_digest(shown.encode(), csrf_token(session_token).encode())
