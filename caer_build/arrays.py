@@ -97,18 +97,63 @@ class FeatureWriter:
 
 
 def read_features(path: Path) -> Iterator[Images]:
-    """The pictures that a :class:`FeatureWriter` wrote, in chunks (m, h, w, 3)."""
-    import zstandard
+    """The pictures that a :class:`FeatureWriter` wrote, in chunks (m, h, w, 3).
 
-    decompress = zstandard.ZstdDecompressor().decompress
-    with path.open("rb") as stream:
-        while header := stream.read(_HEADER.size):
-            if len(header) < _HEADER.size:
-                raise IntegrityError(f"{path} breaks off.", "Run `caer verify` on the workspace.")
-            shape = _HEADER.unpack(header)
-            (length,) = _LENGTH.unpack(stream.read(_LENGTH.size))
-            flat = np.frombuffer(decompress(stream.read(length)), dtype=np.uint8)
-            yield np.add.accumulate(flat.reshape(shape), axis=0, dtype=np.uint8)
+    Raises:
+        IntegrityError: if the file breaks off.
+    """
+    features = Features(path)
+    for number in range(features.n_chunks):
+        yield features.chunk(number)
+
+
+class Features:
+    """The pictures that a :class:`FeatureWriter` wrote, at random.
+
+    Raises:
+        IntegrityError: if the file breaks off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._shapes: list[tuple[int, ...]] = []
+        self._places: list[tuple[int, int]] = []
+        """where each chunk's compressed bytes begin, and how many they are"""
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            while stream.tell() < size:
+                head = stream.read(_HEADER.size + _LENGTH.size)
+                if len(head) < _HEADER.size + _LENGTH.size:
+                    raise self._broken()
+                (length,) = _LENGTH.unpack_from(head, _HEADER.size)
+                self._shapes.append(_HEADER.unpack_from(head))
+                self._places.append((stream.tell(), length))
+                if stream.seek(length, 1) > size:
+                    raise self._broken()
+
+    @property
+    def n_chunks(self) -> int:
+        """How many chunks there are; all but the last have 512 frames."""
+        return len(self._shapes)
+
+    def chunk(self, number: int) -> Images:
+        """The pictures of a chunk, (m, h, w, 3)."""
+        import zstandard
+
+        packed = read_piece(self._path, *self._places[number])
+        flat = np.frombuffer(zstandard.ZstdDecompressor().decompress(packed), dtype=np.uint8)
+        return np.add.accumulate(flat.reshape(self._shapes[number]), axis=0, dtype=np.uint8)
+
+    def span(self, start: int, end: int) -> Images:
+        """The pictures of the frames [start, end), (end - start, h, w, 3)."""
+        parts = []
+        for number in range(start // _CHUNK_FRAMES, -(-end // _CHUNK_FRAMES)):
+            first = number * _CHUNK_FRAMES
+            parts.append(self.chunk(number)[max(0, start - first) : end - first])
+        return np.concatenate(parts)
+
+    def _broken(self) -> IntegrityError:
+        return IntegrityError(f"{self._path} breaks off.", "Run `caer verify` on the workspace.")
 
 
 def read_piece(path: Path, offset: int, length: int) -> bytes:

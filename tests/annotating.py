@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from sqlalchemy import insert
@@ -102,19 +102,19 @@ def make_project(
 
 def answer_to(lease: Lease, emotion: str | None = "Happy", **changes: object) -> Answer:
     """An answer as the page sends it, with a request id of its own."""
-    answer = Answer(
-        request_id=f"request-{next(_requests):06d}",
-        public_id=lease.public_id,
-        ticket=lease.ticket,
-        emotion=emotion,
-        flag=None,
-        reason=None,
-        confidence_step=None if emotion is None else 3,
-        shown_ms=4000,
-        waited_ms=0,
-        play_count=1,
-        heard=True,
-        speed=100,
-        audio_on=True,
-    )
-    return replace(answer, **changes)  # type: ignore[arg-type]
+    usual: dict[str, object] = {
+        "request_id": f"request-{next(_requests):06d}",
+        "public_id": lease.public_id,
+        "ticket": lease.ticket,
+        "emotion": emotion,
+        "flag": None,
+        "reason": None,
+        "confidence_step": None if emotion is None else 3,
+        "shown_ms": 4000,
+        "waited_ms": 0,
+        "play_count": 1,
+        "heard": True,
+        "speed": 100,
+        "audio_on": True,
+    }
+    return Answer(**(usual | changes))  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ def postgresql_programs() -> Path | None:
     """The folder with initdb and postgres, if PostgreSQL is installed."""
     on_path = shutil.which("initdb")
     if on_path is not None:
-        return Path(on_path).parent
+        return Path(on_path).resolve().parent
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return versions[-1].parent if versions else None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from sqlalchemy import Connection, Table, exists, func, insert, or_, select, update
@@ -113,7 +113,9 @@ def fill(connection: Connection, desk: Desk) -> list[Lease]:
     n_given = person.n_given
     while len(leases) < MOST_LEASES:
         random = Random(f"{desk.settings.seed}/{desk.annotator_id}/{n_given}")
-        lease = _next(connection, desk, person, leases, random)
+        # Two clips given in one millisecond still have an order, the same at every look.
+        at = max([desk.now_ms, *(lease.leased_at + 1 for lease in leases)])
+        lease = _next(connection, replace(desk, now_ms=at), person, leases, random)
         if lease is None:
             break
         leases.append(lease)
@@ -311,7 +313,7 @@ def take_slot(connection: Connection, desk: Desk, clip_id: str) -> Lease | None:
         .where(
             t.slot.c.clip_id == clip_id,
             t.slot.c.annotator_id.is_(None),
-            t.clip.c.clip_id == clip_id,
+            t.clip.c.clip_id == t.slot.c.clip_id,
         )
         .order_by(t.slot.c.slot)
         .limit(1)

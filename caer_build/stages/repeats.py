@@ -7,14 +7,14 @@ showing, in the order of seasons and numbers, is no repeat.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from caer_build.arrays import read_features
+from caer_build.arrays import Features
 from caer_build.records import Repeat, Shot
 from caer_build.repetition import Hashes, Images, candidates, same_pictures
 from caer_build.stage import Artifact, Context, Stage
@@ -92,26 +92,14 @@ def run(context: Context[RepeatSettings]) -> None:
             shots.append(shot)
             hashes.append(all_hashes[shot.start_frame : shot.end_frame])
 
+    features = cache(lambda episode_id: Features(context.file("features.zst", episode_id)))
+
     @lru_cache(maxsize=64)
     def pictures(number: int) -> Images:
         shot = shots[number]
-        return span_of_features(context, shot.episode_id, shot.start_frame, shot.end_frame)
+        return features(shot.episode_id).span(shot.start_frame, shot.end_frame)
 
     context.write("repeats", find_repeats(shots, hashes, pictures, context.settings))
-
-
-def span_of_features(
-    context: Context[RepeatSettings], episode_id: str, start: int, end: int
-) -> Images:
-    """The features of the frames [start, end) of an episode."""
-    parts, at = [], 0
-    for chunk in read_features(context.file("features.zst", episode_id)):
-        if at < end and at + len(chunk) > start:
-            parts.append(chunk[max(0, start - at) : end - at])
-        at += len(chunk)
-        if at >= end:
-            break
-    return np.concatenate(parts)
 
 
 STAGE: Stage[Any] = Stage(

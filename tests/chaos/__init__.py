@@ -1,0 +1,1 @@
+"""Many annotators at once, in processes that are killed, checked by what they wrote down."""
