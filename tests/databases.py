@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -65,7 +66,7 @@ def postgresql_server(folder: Path) -> Iterator[str]:
         _wait(programs, port)
         yield f"postgresql+psycopg://{_USER}@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # SIGTERM would wait for clients to leave
         server.wait(30)
 
 
