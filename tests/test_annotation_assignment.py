@@ -1,4 +1,4 @@
-"""Who gets which clip: never more than two, never one twice, evenly, and never one shot in a row."""
+"""Who gets which clip: two at most, none twice, evenly, no shot twice in a row."""
 
 from __future__ import annotations
 

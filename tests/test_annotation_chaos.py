@@ -1,4 +1,4 @@
-"""Many annotators at once, in processes that are paused and killed: nothing doubled, nothing lost."""
+"""Annotators in processes that are paused and killed: nothing doubled, nothing lost."""
 
 from __future__ import annotations
 

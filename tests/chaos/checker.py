@@ -98,9 +98,11 @@ def faults_of_books(connection: Connection) -> list[str]:
         if n_open != clip.n_open:
             found.append(f"{clip.clip_id} says {clip.n_open} open slots, has {n_open}")
     for clip_id, rows in slots.items():
-        for s in rows:
-            if s.answered != ((clip_id, s.annotator_id) in voted):
-                found.append(f"{clip_id}: slot {s.slot} and the votes of {s.annotator_id} differ")
+        found += [
+            f"{clip_id}: slot {s.slot} and the votes of {s.annotator_id} differ"
+            for s in rows
+            if s.answered != ((clip_id, s.annotator_id) in voted)
+        ]
     met: Counter[tuple[int, int]] = Counter()
     for rows in slots.values():
         met.update(combinations(sorted(s.annotator_id for s in rows if s.answered), 2))
