@@ -15,6 +15,8 @@ from caer_build.annotation.accounts import Account
 from caer_build.annotation.office import Office
 from caer_build.errors import NotAllowed
 
+LEAVE_SCRIPT = "window.location.assign('/sign-in')"
+"""the only script that a page may run; its digest stands in the content security policy"""
 _WHOSE = "whose_state_this_is"
 
 
@@ -82,5 +84,5 @@ def sign_out() -> NoReturn:
 def _leave() -> NoReturn:
     st.session_state.clear()
     st.info("You are signed out.")
-    st.html("<script>window.location.assign('/sign-in')</script>", unsafe_allow_javascript=True)
+    st.html(f"<script>{LEAVE_SCRIPT}</script>", unsafe_allow_javascript=True)
     st.stop()

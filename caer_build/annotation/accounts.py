@@ -164,10 +164,14 @@ def sign_in(database: Database, name: str, password: str, address: str, now_ms: 
 
     name = name.strip().lower()[:MAX_NAME]
     with database.reading() as connection:
-        _throttle(connection, name, address, now_ms)
+        too_many = _failed_often(connection, name, address, now_ms)
         row = connection.execute(
             select(t.annotator).where(func.lower(t.annotator.c.name) == name)
         ).first()
+    if too_many:
+        with database.writing() as connection:
+            record(connection, "sign_in_throttled", now_ms, address=address, detail=name)
+        raise NotAllowed("Too many attempts failed.", "Come back in a quarter of an hour.")
     # A hash is always computed, so that the time taken does not say which names exist.
     stored = row.password_hash if row is not None and row.password_hash else _decoy()
     try:
@@ -182,19 +186,14 @@ def sign_in(database: Database, name: str, password: str, address: str, now_ms: 
     return int(row.annotator_id)
 
 
-def _throttle(connection: Connection, name: str, address: str, now_ms: int) -> None:
-    """Refuses to look at a further attempt after too many that failed.
-
-    Raises:
-        NotAllowed: saying when to come back.
-    """
+def _failed_often(connection: Connection, name: str, address: str, now_ms: int) -> bool:
+    """Whether so many attempts failed that a further one is not looked at."""
     recent = (t.event.c.kind == "sign_in_failed") & (t.event.c.at > now_ms - _WINDOW_MS)
     by_name = select(func.count()).where(recent, t.event.c.detail == name)
     by_address = select(func.count()).where(recent, t.event.c.address == address)
-    if (connection.scalar(by_name) or 0) >= _FAILURES_BY_NAME or (
+    return (connection.scalar(by_name) or 0) >= _FAILURES_BY_NAME or (
         connection.scalar(by_address) or 0
-    ) >= _FAILURES_BY_ADDRESS:
-        raise NotAllowed("Too many attempts failed.", "Come back in a quarter of an hour.")
+    ) >= _FAILURES_BY_ADDRESS
 
 
 def account(connection: Connection, annotator_id: int) -> Account:

@@ -7,8 +7,10 @@ everywhere at once.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy.sql import ColumnElement
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import Account, account, digest
@@ -42,12 +44,7 @@ def resolve(connection: Connection, token: str | None, now_ms: int) -> Account:
     row = None
     if token:
         row = connection.execute(
-            select(t.session).where(
-                t.session.c.token_sha256 == digest(token),
-                t.session.c.ended_at.is_(None),
-                t.session.c.expires_at > now_ms,
-                t.session.c.seen_at > now_ms - _IDLE_MS,
-            )
+            select(t.session).where(t.session.c.token_sha256 == digest(token), _goes_on(now_ms))
         ).first()
     if row is None:
         raise NotAllowed("You are not signed in.", "Sign in again.")
@@ -78,4 +75,26 @@ def end_session(connection: Connection, token: str, now_ms: int) -> None:
         update(t.session)
         .where(t.session.c.token_sha256 == digest(token), t.session.c.ended_at.is_(None))
         .values(ended_at=now_ms)
+    )
+
+
+def alive(connection: Connection, tokens: Iterable[str], now_ms: int) -> set[str]:
+    """Those of some sessions that go on."""
+    by_digest = {digest(token): token for token in tokens}
+    rows = connection.scalars(
+        select(t.session.c.token_sha256)
+        .join(t.annotator, t.annotator.c.annotator_id == t.session.c.annotator_id)
+        .where(
+            t.session.c.token_sha256.in_(by_digest), _goes_on(now_ms),
+            t.annotator.c.retired_at.is_(None),
+        )
+    )  # fmt: skip
+    return {by_digest[row] for row in rows}
+
+
+def _goes_on(now_ms: int) -> ColumnElement[bool]:
+    return and_(
+        t.session.c.ended_at.is_(None),
+        t.session.c.expires_at > now_ms,
+        t.session.c.seen_at > now_ms - _IDLE_MS,
     )

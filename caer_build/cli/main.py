@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from caer_build import __version__
-from caer_build.cli import build, clips, doctor, models, people, recipe, samples, workspace
+from caer_build.cli import annotate, build, clips, doctor, models, people, recipe, samples, workspace
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ people.add_to(app)
 clips.add_to(app)
 samples.add_to(app)
 recipe.add_to(app)
+annotate.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
 

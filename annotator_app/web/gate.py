@@ -1,0 +1,265 @@
+"""The gate: plain ASGI middleware that every request and every socket passes.
+
+What it lets through carries a :class:`Visitor` in ``scope["state"]``. Only sign-in, joining,
+health and assets are open to strangers; roles, forged requests and sizes are looked at here, so
+that no route can forget to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection, cookie_parser
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from annotator_app.pages import is_forbidden
+from annotator_app.place import Place
+from annotator_app.tokens import SESSION_COOKIE, is_csrf_token
+from annotator_app.web.callers import Caller, caller_of
+from annotator_app.web.headers import add_security_headers
+from annotator_app.web.limits import Buckets, TooLarge, at_most
+from annotator_app.web.refusals import Refusals
+from annotator_app.web.sockets import Sockets
+from caer_build.annotation import accounts, sessions
+from caer_build.annotation.accounts import Account
+from caer_build.errors import NotAllowed, StoreError
+
+MAX_BODY = 64 * 1024
+_STREAM = "/_stcore/stream"
+_OPEN = ("/sign-in", "/join", "/doors", "/static", "/auth/login", "/oauth2callback")
+"""paths, and all below them, that strangers may ask for"""
+_OPEN_FILES = {"/favicon.png", "/manifest.json", "/_stcore/health"}
+_CLOSED = (
+    "/_stcore/upload_file", "/_stcore/agent", "/_stcore/metrics", "/_stcore/script-health-check",
+    "/auth/logout",
+)  # fmt: skip
+"""what Streamlit offers and nobody here needs"""
+_REVIEWERS = ("adjudicator", "manager")
+_SAFE = {"GET", "HEAD"}
+_OWN_POSTS = ("/api/", "/sign-in", "/sign-out", "/join/", "/welcome")
+_OUR_REQUESTS = ("/api/", "/clips/", "/_stcore/", "/media/", "/component/")
+"""requests that pages make; whoever is refused gets a status instead of another page"""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is at a route.
+
+    Attributes:
+        token: of the session; None with ``account`` None: a stranger.
+    """
+
+    caller: Caller
+    account: Account | None
+    token: str | None
+
+
+def visitor_of(connection: HTTPConnection) -> Visitor:
+    """The visitor that the gate let in."""
+    found = connection.scope["state"]["visitor"]
+    if not isinstance(found, Visitor):
+        raise TypeError("The gate does not stand before this route.")
+    return found
+
+
+class _Refused(Exception):
+    """Not let in.
+
+    Args:
+        reason: for the log; None: nothing worth a line.
+    """
+
+    def __init__(self, response: Response, reason: str | None) -> None:
+        super().__init__(reason)
+        self.response, self.reason = response, reason
+
+
+class Gate:
+    """The middleware.
+
+    Args:
+        app: what stands behind it.
+    """
+
+    def __init__(self, app: ASGIApp, place: Place, sockets: Sockets, refusals: Refusals) -> None:
+        self._app, self._place = app, place
+        self._sockets, self._refusals = sockets, refusals
+        self._of_address = Buckets(burst=60, per_s=1)
+        self._of_session = Buckets(burst=60, per_s=10)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets one request or socket in, or says why not."""
+        if scope["type"] == "http":
+            await self._request(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = caller_of(scope, self._place)
+        path: str = scope["path"]
+        has_begun = False
+
+        async def dressed(message: Message) -> None:
+            nonlocal has_begun
+            if message["type"] == "http.response.start":
+                has_begun = True
+                add_security_headers(MutableHeaders(scope=message), path, caller.is_tls)
+            await send(message)
+
+        visitor = Visitor(caller, None, None)
+        try:
+            visitor = await self._let_in(scope, caller)
+            scope.setdefault("state", {})["visitor"] = visitor
+            await self._app(scope, at_most(MAX_BODY, receive), dressed)
+            return
+        except _Refused as refused:
+            response, reason = refused.response, refused.reason
+        except TooLarge:
+            if has_begun:
+                raise
+            response, reason = _plain(413, "Too large."), "a body that is too large"
+        except (StoreError, SQLAlchemyError):
+            if has_begun:
+                raise
+            response, reason = _plain(503, "The database cannot be reached. Try again."), None
+        if reason is not None:
+            who = visitor.account.annotator_id if visitor.account else None
+            await self._refusals.note(f"{scope['method']} {path}: {reason}", caller.address, who)
+        await response(scope, receive, dressed)
+
+    async def _let_in(self, scope: Scope, caller: Caller) -> Visitor:
+        path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
+        if _is_below(path, _CLOSED):
+            raise _Refused(_plain(404, "Not found."), "nobody may")
+        if method not in _SAFE and not (method == "POST" and path.startswith(_OWN_POSTS)):
+            raise _Refused(_plain(405, "Not allowed."), "no such method here")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > MAX_BODY:
+            raise _Refused(_plain(413, "Too large."), "a body that is too large")
+        if path in _OPEN_FILES or _is_below(path, ("/static", "/doors", "/player")):
+            return Visitor(caller, None, None)
+        token = session_token(headers)
+        account = await to_thread.run_sync(self._resolve, token)
+        if account is None and token is not None:
+            await self._refusals.note(f"{method} {path}: no such session", caller.address)
+        if method == "POST":
+            self._check_post(path, headers, caller, token if account else None)
+        if account is None:
+            if not _is_below(path, _OPEN):
+                raise _Refused(*_go_and_sign_in(path))
+            return Visitor(caller, None, None)
+        if path.startswith("/media/") and account.role not in _REVIEWERS:
+            raise _Refused(_plain(403, "Not for your role."), f"not for {account.alias}")
+        if is_forbidden(path, account.role):
+            raise _Refused(_plain(403, "Not for your role."), f"not for {account.alias}")
+        if _is_page(path) and await to_thread.run_sync(self._is_new, account):
+            raise _Refused(RedirectResponse("/welcome", 303), None)
+        return Visitor(caller, account, token)
+
+    def _check_post(self, path: str, headers: Headers, caller: Caller, token: str | None) -> None:
+        bucket, key = (
+            (self._of_session, token) if token is not None else (self._of_address, caller.address)
+        )
+        if not bucket.take(key):
+            raise _Refused(_error(429, "Too many requests.", "Wait a minute."), "too many requests")
+        if not _is_same_origin(headers, caller.origin):
+            raise _Refused(_error(403, "This request came from another site."), "another origin")
+        if path.startswith("/api/") and token is not None:
+            shown = headers.get("x-csrf-token", "")
+            if not is_csrf_token(shown, token):
+                raise _Refused(
+                    _error(403, "This request lacks its token.", "Load the page again."),
+                    "no token, or another's",
+                )
+
+    def _resolve(self, token: str | None) -> Account | None:
+        """Whose session it is; notes that it is in use."""
+        if token is None:
+            return None
+        now_ms = self._place.office.clock()
+        try:
+            with self._place.office.database.reading() as connection:
+                account = sessions.resolve(connection, token, now_ms)
+                stale = sessions.is_stale(connection, token, now_ms)
+        except NotAllowed:
+            return None
+        if stale:
+            with self._place.office.database.writing() as connection:
+                sessions.touch(connection, token, now_ms)
+        return account
+
+    def _is_new(self, account: Account) -> bool:
+        """Whether there is something to say at the welcome first."""
+        if account.role == "manager":
+            return False
+        if not account.consented:
+            return True
+        with self._place.office.database.reading() as connection:
+            return bool(accounts.shows_to_ask(connection, account.annotator_id))
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller, headers = caller_of(scope, self._place), Headers(scope=scope)
+        token = session_token(headers)
+        account = await to_thread.run_sync(self._resolve, token)
+        if scope["path"] != _STREAM:
+            reason = "no such socket"
+        elif token is None or account is None:
+            reason = "no live session"
+        elif not account.consented and account.role != "manager":
+            reason = "no consent"
+        elif headers.get("origin") != caller.origin:
+            reason = "another origin"
+        elif self._sockets.are_many(token):
+            reason = "too many sockets"
+        else:
+            await self._sockets.carry(token, self._app, scope, receive, send)
+            return
+        who = account.annotator_id if account else None
+        await self._refusals.note(f"socket {scope['path']}: {reason}", caller.address, who)
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+
+
+def session_token(headers: Headers) -> str | None:
+    """The token in the session's cookie."""
+    return cookie_parser(headers.get("cookie", "")).get(SESSION_COOKIE) or None
+
+
+def _is_below(path: str, roots: tuple[str, ...]) -> bool:
+    return any(path == root or path.startswith(f"{root}/") for root in roots)
+
+
+def _is_page(path: str) -> bool:
+    """Whether it is Streamlit's: everything that is no request of a page and no door."""
+    return not path.startswith(_OUR_REQUESTS) and not path.startswith(_OWN_POSTS)
+
+
+def _is_same_origin(headers: Headers, origin: str) -> bool:
+    """Whether a browser says that one of our own pages sent this; saying nothing is not enough."""
+    site = headers.get("sec-fetch-site")
+    if site is not None and site != "same-origin":
+        return False
+    said = headers.get("origin")
+    if said is None:
+        return site == "same-origin"
+    return said == origin
+
+
+def _go_and_sign_in(path: str) -> tuple[Response, str | None]:
+    if path.startswith(_OUR_REQUESTS):
+        return _error(401, "You are not signed in.", "Sign in again."), "not signed in"
+    return RedirectResponse("/sign-in", 303), None
+
+
+def _error(status: int, error: str, remedy: str = "") -> Response:
+    return JSONResponse({"error": error, "remedy": remedy}, status)
+
+
+def _plain(status: int, text: str) -> Response:
+    return PlainTextResponse(text, status)

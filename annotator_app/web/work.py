@@ -1,0 +1,214 @@
+"""The JSON requests of the page on which clips are labelled.
+
+Nothing they answer tells one person of another, nor a clip that counts from one that does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from anyio import to_thread
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from annotator_app.place import Place
+from annotator_app.tokens import csrf_token
+from annotator_app.web.gate import Visitor, visitor_of
+from annotator_app.web.refusals import Refusals
+from caer_build.annotation import votes
+from caer_build.annotation.accounts import Account
+from caer_build.annotation.assignment import Lease
+from caer_build.annotation.office import Outcome
+from caer_build.annotation.project import STEP_WORDS
+from caer_build.annotation.tally import Tally, counted_on
+from caer_build.annotation.viewing import Task, practice_is_over, tasks
+from caer_build.annotation.votes import Answer
+from caer_build.errors import DuplicateVote, LeaseLost, NotAllowed, VoteError
+from caer_build.records import EMOTIONS
+
+Found: TypeAlias = dict[str, object]
+Handler: TypeAlias = Callable[[Visitor, Account, bytes], Found]
+_BIG = 2**53
+_TEXT = r"^[^\x00]*$"
+_MOST_TALLIES = 10_000
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Held(_Sent):
+    clip: str = Field(max_length=64, pattern=_TEXT)
+    ticket: str = Field(max_length=100, pattern=r"^[!-~]*$")
+
+
+class _Answer(_Held):
+    request_id: str = Field(max_length=64, pattern=_TEXT)
+    emotion: str | None
+    flag: str | None
+    reason: str | None = Field(max_length=500, pattern=_TEXT)
+    confidence_step: int | None = Field(ge=0, le=100)
+    shown_ms: int = Field(ge=0, le=_BIG)
+    waited_ms: int = Field(ge=0, le=_BIG)
+    play_count: int = Field(ge=0, le=_BIG)
+    heard: bool
+    speed: int = Field(ge=0, le=1000)
+    audio_on: bool
+    revises: int | None = Field(ge=1, le=_BIG)
+
+    def answer(self) -> Answer:
+        said = self.model_dump()
+        return Answer(public_id=said.pop("clip"), **said)
+
+
+class _Nothing(_Sent):
+    pass
+
+
+class _NothingToUndo(VoteError):
+    """No answer was given yet."""
+
+
+class Work:
+    """The routes."""
+
+    def __init__(self, place: Place, refusals: Refusals) -> None:
+        self._place, self._office, self._refusals = place, place.office, refusals
+        self._tallies: dict[int, Tally] = {}
+
+    def routes(self) -> list[Route]:
+        """All requests below ``/api/``."""
+        return [
+            Route("/api/work", self._guarded(self._work), methods=["GET"]),
+            Route("/api/last", self._guarded(self._last), methods=["GET"]),
+            Route("/api/answer", self._guarded(self._answer), methods=["POST"]),
+            Route("/api/decline", self._guarded(self._decline), methods=["POST"]),
+            Route("/api/renew", self._guarded(self._renew), methods=["POST"]),
+        ]
+
+    def _guarded(self, handle: Handler) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Runs a request in a thread, and turns what it refuses into an answer."""
+
+        async def run(request: Request) -> Response:
+            visitor, body = visitor_of(request), await request.body()
+            account = visitor.account
+            if account is None or visitor.token is None:
+                return _refusal(401, NotAllowed("You are not signed in.", "Sign in again."))
+            if not account.consented and account.role != "manager":
+                error = NotAllowed("You have not agreed to take part yet.", "Open the welcome.")
+                return _refusal(403, error, next="/welcome")
+            try:
+                return JSONResponse(await to_thread.run_sync(handle, visitor, account, body))
+            except VoteError as error:
+                if type(error) is VoteError:
+                    who, address = account.annotator_id, visitor.caller.address
+                    await self._refusals.note(f"{request.url.path}: {error.message}", address, who)
+                return await to_thread.run_sync(self._refused, account, error)
+
+        return run
+
+    def _refused(self, account: Account, error: VoteError) -> Response:
+        """An answer that was not taken; where work goes on, with what comes next."""
+        if isinstance(error, LeaseLost | DuplicateVote):
+            kind = "lease_lost" if isinstance(error, LeaseLost) else "duplicate"
+            return _refusal(409, error, kind=kind, **self._state(account))
+        if isinstance(error, _NothingToUndo):
+            return _refusal(404, error)
+        return _refusal(403 if isinstance(error, NotAllowed) else 400, error)
+
+    def _work(self, visitor: Visitor, account: Account, _body: bytes) -> Found:
+        settings = self._office.settings
+        return {
+            "person": {"name": account.name},
+            "csrf": csrf_token(visitor.token or ""),
+            "title": settings.title,
+            "emotions": list(EMOTIONS),
+            "confidence": list(STEP_WORDS[settings.confidence_steps]),
+            "break_after_min": settings.break_after_min,
+            "lease_s": settings.lease_s,
+            **self._state(account),
+        }
+
+    def _answer(self, _visitor: Visitor, account: Account, body: bytes) -> Found:
+        answer = _read(_Answer, body).answer()
+        outcome: Outcome = self._office.answer(account.annotator_id, answer)
+        feedback = None if outcome.feedback is None else asdict(outcome.feedback)
+        return {**self._state(account, outcome.leases), "feedback": feedback}
+
+    def _decline(self, _visitor: Visitor, account: Account, body: bytes) -> Found:
+        held = _read(_Held, body)
+        leases = self._office.decline(account.annotator_id, held.clip, held.ticket)
+        return {**self._state(account, leases), "feedback": None}
+
+    def _renew(self, _visitor: Visitor, account: Account, body: bytes) -> Found:
+        _read(_Nothing, body)
+        return {"held": self._office.renew(account.annotator_id)}
+
+    def _last(self, _visitor: Visitor, account: Account, _body: bytes) -> Found:
+        found = self._office.reopen(account.annotator_id)
+        if found is None:
+            raise _NothingToUndo("There is nothing to undo.")
+        lease, said = found
+        with self._office.database.reading() as connection:
+            task = tasks(connection, [lease])[0]
+        names = ("vote_id", "emotion", "flag", "reason", "confidence_step", "audio_on")
+        return {"task": _task(task), "said": {name: said[name] for name in names}}
+
+    def _state(self, account: Account, leases: tuple[Lease, ...] | None = None) -> Found:
+        """What there is to do, and how much was done."""
+        me = account.annotator_id
+        if leases is None:
+            leases = self._office.leases(me)
+        with self._office.database.reading() as connection:
+            shown = [_task(task) for task in tasks(connection, leases)]
+            tally = self._counted(connection, me)
+            can_undo = votes.last_answer(connection, me) is not None
+            state = "work"
+            if not shown:
+                is_over = not account.qualified and practice_is_over(connection, me)
+                state = "practice_failed" if is_over else "nothing_left"
+        return {
+            "tasks": shown, "can_undo": can_undo, "n_answers": tally.n_answers,
+            "n_today": tally.n_today, "state": state,
+        }  # fmt: skip
+
+    def _counted(self, connection: Connection, annotator_id: int) -> Tally:
+        now = datetime.fromtimestamp(self._office.clock() / 1000).astimezone()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        before = self._tallies.get(annotator_id, Tally())
+        tally = counted_on(connection, before, annotator_id, round(midnight.timestamp() * 1000))
+        if len(self._tallies) > _MOST_TALLIES:
+            self._tallies.clear()
+        self._tallies[annotator_id] = tally
+        return tally
+
+
+S = TypeVar("S", bound=_Sent)
+
+
+def _read(kind: type[S], body: bytes) -> S:
+    """The body of a request.
+
+    Raises:
+        VoteError: if it is not what the page sends.
+    """
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise VoteError(f"This is no answer: {where} {first['msg']}.") from error
+
+
+def _task(task: Task) -> Mapping[str, object]:
+    return {**asdict(task), "src": f"/clips/{task.clip}.mp4"}
+
+
+def _refusal(status: int, error: VoteError, **more: object) -> JSONResponse:
+    return JSONResponse({"error": error.message, "remedy": error.remedy, **more}, status)

@@ -1,0 +1,99 @@
+"""What a person may look at, and what a page is told about a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, exists, or_, select
+
+from caer_build.annotation import tables as t
+from caer_build.annotation.accounts import Account
+from caer_build.annotation.assignment import Lease
+from caer_build.annotation.project import unpacked
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A clip to answer, as its annotator's page knows it.
+
+    Nothing here tells a gold clip, or a repeat, from another one.
+
+    Attributes:
+        times_ms: when each frame is shown.
+        boxes: of the target's face in each frame, (x1, y1, x2, y2) px, or None.
+    """
+
+    clip: str
+    ticket: str
+    width: int
+    height: int
+    length_ms: int
+    has_audio: bool
+    times_ms: list[int]
+    boxes: list[list[float] | None]
+    is_practice: bool
+
+
+def tasks(connection: Connection, leases: Sequence[Lease]) -> list[Task]:
+    """What the page is told about the clips that are held, in their order."""
+    rows = {
+        row.clip_id: row
+        for row in connection.execute(
+            select(t.clip).where(t.clip.c.clip_id.in_([lease.clip_id for lease in leases]))
+        )
+    }
+    return [_task(lease, rows[lease.clip_id]) for lease in leases]
+
+
+def _task(lease: Lease, clip: t.AnyRow) -> Task:
+    shown = unpacked(clip.faces)
+    nowhere: list[list[float] | None] = [None] * len(shown["times_ms"])
+    boxes = next((face["boxes"] for face in shown["faces"] if face["target"]), nowhere)
+    return Task(
+        clip=clip.public_id, ticket=lease.ticket, width=clip.width, height=clip.height,
+        length_ms=clip.length_ms, has_audio=clip.has_audio, times_ms=shown["times_ms"],
+        boxes=boxes, is_practice=lease.purpose == "practice",
+    )  # fmt: skip
+
+
+def may_watch(connection: Connection, account: Account, public_id: str) -> bool:
+    """Whether a person may see the clip: holds it, answered it last, or reviews clips.
+
+    A practice clip that was answered stays open, for its feedback speaks about it.
+    """
+    me = account.annotator_id
+    clip_id = connection.scalar(select(t.clip.c.clip_id).where(t.clip.c.public_id == public_id))
+    if clip_id is None:
+        return False
+    if account.role == "manager":
+        return True
+    holds = exists().where(
+        t.slot.c.clip_id == clip_id,
+        t.slot.c.annotator_id == me,
+        t.slot.c.expires_at.is_not(None),
+    )
+    runs = exists().where(
+        t.errand.c.clip_id == clip_id,
+        t.errand.c.annotator_id == me,
+        or_(~t.errand.c.answered, t.errand.c.purpose.in_(("practice", "adjudication"))),
+    )
+    if connection.scalar(select(or_(holds, runs))):
+        return True
+    last = connection.scalar(
+        select(t.vote.c.clip_id)
+        .where(t.vote.c.annotator_id == me)
+        .order_by(t.vote.c.vote_id.desc())
+        .limit(1)
+    )
+    return bool(last == clip_id)
+
+
+def practice_is_over(connection: Connection, annotator_id: int) -> bool:
+    """Whether a person had practice clips and has answered all that were given."""
+    rows = connection.scalars(
+        select(t.errand.c.answered).where(
+            t.errand.c.annotator_id == annotator_id, t.errand.c.purpose == "practice"
+        )
+    ).all()
+    return bool(rows) and all(rows)

@@ -1,0 +1,214 @@
+"""``caer annotate``: the annotation project of a workspace, and the app that people label in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from caer_build.annotation.database import Database
+    from caer_build.store import Workspace
+
+Work = Annotated[Path, typer.Argument(help="The workspace.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        metavar="URL",
+        help="The database; postgresql+psycopg://USER@HOST/NAME. Remembered, without its password.",
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url", help="Where people reach the app, such as https://label.lab.org. Remembered."
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    group = typer.Typer(
+        help="Have clips labelled: make the project, invite people, serve the app.",
+        no_args_is_help=True,
+    )
+    group.command("init")(init)
+    group.command("invite")(invite)
+    group.command("serve")(serve)
+    group.command("status")(status)
+    app.add_typer(group, name="annotate")
+
+
+@contextmanager
+def _opened(work: Path, url: str | None) -> Iterator[tuple[Workspace, Database]]:
+    """The workspace and the database of its project.
+
+    Raises:
+        ModelMissing: if the packages of the extra are not installed.
+    """
+    from caer_build.errors import ModelMissing
+    from caer_build.store import Workspace
+
+    try:
+        from caer_build.annotation.database import Database
+        from caer_build.annotation.whereabouts import database_url, remember
+    except ImportError as error:
+        raise ModelMissing(
+            f"Labelling needs a package that is not installed: {error.name}.",
+            "pip install 'caer-build[app]'",
+        ) from error
+
+    workspace = Workspace.open(work.absolute())
+    database = Database(database_url(workspace, url))
+    try:
+        yield workspace, database
+        # Only what has worked is worth remembering.
+        remember(workspace, url, None)
+    finally:
+        database.close()
+
+
+def _link(workspace: Workspace, database: Database, role: str, note: str) -> str:
+    from caer_build.annotation.accounts import invite as make_invitation
+    from caer_build.annotation.office import now_ms
+    from caer_build.annotation.whereabouts import DEFAULT_BASE_URL, recall
+
+    with database.writing() as connection:
+        token = make_invitation(connection, role, note, None, now_ms())
+    return f"{recall(workspace).base_url or DEFAULT_BASE_URL}/join/{token}"
+
+
+def init(
+    work: Work,
+    db: Db = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value, a setting of the project; may be repeated."),
+    ] = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Freeze the kept clips for labelling and print the manager's one-time link.
+
+    Example: [bold]caer annotate init work --set votes_per_clip=3[/bold]
+
+    Run it again after another build: clips that are new come in, frozen ones never change.
+    """
+    from caer_build.annotation.extending import extend, has_manager
+    from caer_build.annotation.whereabouts import remember
+    from caer_build.cli.progress import Bars, say
+
+    with _opened(work, db) as (workspace, database):
+        with workspace.locked(say), Bars() as bars:
+            bars.started("freeze", "clips")
+            extent = extend(
+                workspace, database, _pairs(assignments or []),
+                lambda done, n: bars.progressed("freeze", "clips", done, n),
+            )  # fmt: skip
+            bars.finished("freeze", "clips", None)
+            remember(workspace, None, base_url)
+        made = "A project was made" if extent.is_new else f"The project had {extent.before} clips"
+        typer.echo(f"{made}; {extent.added} clips came in.")
+        if extent.dropped:
+            typer.echo(
+                f"{extent.dropped} of its clips are not kept by the build any more; they stay."
+            )
+        with database.reading() as connection:
+            is_run = has_manager(connection)
+        if not is_run:
+            link = _link(workspace, database, "manager", "the first manager")
+            typer.echo(f"The manager's link, good once, for 14 days:\n{link}")
+            typer.echo(f"Start the app first: caer annotate serve {work}")
+
+
+def invite(
+    work: Work,
+    name: Annotated[str, typer.Option("--for", help="Whom it is meant for; a note of yours.")],
+    role: Annotated[str, typer.Option(help="annotator, adjudicator or manager.")] = "annotator",
+    db: Db = None,
+) -> None:
+    """Print a link with which one person can join, once.
+
+    Example: [bold]caer annotate invite work --for "Ada"[/bold]
+    """
+    with _opened(work, db) as (workspace, database):
+        typer.echo(_link(workspace, database, role, name))
+
+
+def serve(
+    work: Work,
+    port: Annotated[int, typer.Option(help="To listen on.", min=1, max=65535)] = 8501,
+    address: Annotated[str, typer.Option(help="To listen on; all: 0.0.0.0.")] = "127.0.0.1",
+    db: Db = None,
+    base_url: BaseUrl = None,
+    trust_header: Annotated[
+        str | None,
+        typer.Option(help="The header in which the reverse proxy says who signed in there."),
+    ] = None,
+    trusted_proxies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy",
+            help="An address or network of the reverse proxy, whose headers are believed; "
+            "may be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Serve the app until ^C.
+
+    Example: [bold]caer annotate serve work --port 8501[/bold]
+    """
+    from caer_build.annotation.whereabouts import remember
+
+    with _opened(work, db) as (workspace, database):
+        from annotator_app.opening import place_of
+        from annotator_app.server import serve as serve_place
+
+        place = place_of(workspace, database, base_url, trust_header, trusted_proxies or [])
+        remember(workspace, db, base_url)
+        typer.echo(f"Labelling at {place.base_url or f'http://{address}:{port}'}. Stop with ^C.")
+        serve_place(place, address, port)
+
+
+def status(work: Work, db: Db = None, as_json: AsJson = False) -> None:
+    """Where the labelling stands.
+
+    Example: [bold]caer annotate status work[/bold]
+    """
+    from caer_build.annotation.office import Office
+    from caer_build.annotation.standing import standing
+
+    with _opened(work, db) as (_, database):
+        office = Office(database)
+        with database.reading() as connection:
+            found = standing(connection, office.clock())
+    if as_json:
+        typer.echo(json.dumps({"title": office.settings.title, **asdict(found)}, indent=1))
+        return
+    share = found.votes / found.votes_needed if found.votes_needed else 0.0
+    people = ", ".join(f"{n} {role}" for role, n in sorted(found.people.items())) or "nobody yet"
+    typer.echo(office.settings.title)
+    typer.echo(f"clips       {found.clips}: {found.complete} complete, {found.begun} begun")
+    typer.echo(f"votes       {found.votes} of {found.votes_needed} ({share:.1%})")
+    typer.echo(f"gold clips  {found.gold}")
+    typer.echo(f"people      {people}; {found.retired} retired, {found.waiting} invited")
+    typer.echo(f"waiting     {found.held} clips on desks, {found.flagged} flagged by somebody")
+    typer.echo(f"refused     {found.refused} requests and sign-ins in 24 hours")
+
+
+def _pairs(assignments: list[str]) -> dict[str, str]:
+    """``key=value`` taken apart."""
+    from caer_build.errors import RecipeError
+
+    found = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise RecipeError(f"Expected key=value, found {assignment!r}.", "See --help.")
+        found[key.strip()] = value.strip()
+    return found
