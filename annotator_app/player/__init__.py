@@ -1,0 +1,17 @@
+"""The player: where clips are labelled, as a component of the page and as modules in the browser.
+
+::
+
+    player.html, player.css    what stands on the page
+    boot.js                    what Streamlit is given; it asks for main.js
+    main.js -> work.js         somebody at work: clips, answers, receipts
+      api.js outbox.js         with the server; an answer is kept until it is acknowledged
+      memory.js                what a reload brings back
+      stage.js deck.js         the clip on the screen and the next one behind it
+      facebox.js soundcheck.js the box around the face; is there sound
+      input.js keys.js         what a key or click means
+      missing.js wording.js    what is said about an answer
+      screen.js dialogs.js pages.js worktime.js
+
+It talks to ``/api/`` by itself, so neither a key nor an answer makes Streamlit run the page again.
+"""

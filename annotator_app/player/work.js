@@ -1,0 +1,435 @@
+// Somebody at work: one clip after another, from the first look to the server's receipt.
+//
+//   show -> answer -> send -> (acknowledged) -> show the next
+//                       '---> (refused) -> say so beside the clip, go on from there
+//
+// The next clip is never shown before the server has said that it has the answer.
+
+import { Refused, Unreachable, getLast, getWork, post } from "./api.js";
+import { askBreak, askDecline, askReason, showHelp } from "./dialogs.js";
+import { listen } from "./input.js";
+import { printedKeys, stepCode } from "./keys.js";
+import {
+  belongsTo, changeOf, draftOf, dropDraft, forgetOthers, freshId, remember, saveDraft, session,
+} from "./memory.js";
+import { missing, missingLine } from "./missing.js";
+import { deliver, drop, keep, untilWorthATry, waiting } from "./outbox.js";
+import * as pages from "./pages.js";
+import { Screen } from "./screen.js";
+import { checkSound } from "./soundcheck.js";
+import { Stage } from "./stage.js";
+import { bannerOf, feedbackNotice, inWords, refusalNotice } from "./wording.js";
+import { active, isBreakDue, putOff, rested } from "./worktime.js";
+
+const TICK_MS = 250;
+const RETRY_MS = 3000;
+const LEASE_S = 300;
+const DOUBLE_PRESS_MS = 350;
+
+export class Work {
+  #root;
+  #screen;
+  #stage;
+  #server = null; // what GET /api/work said, kept up to date
+  #task = null;
+  #draft = null;
+  #view = "page";
+  #sending = false;
+  #actions = []; // of the page that is shown
+  #go = null; // what Enter does beside a notice
+  #since = 0; // when that notice appeared
+  #ticked = 0;
+  #timers = [];
+  #ending = new AbortController();
+
+  constructor(root) {
+    this.#root = root;
+    this.#screen = new Screen(root);
+    this.#stage = new Stage(this.#screen, {
+      played: (clean) => this.#played(clean),
+      changed: () => this.#refresh(),
+      failed: () => this.#sync(),
+    });
+  }
+
+  async start() {
+    const { signal } = this.#ending;
+    listen(this.#root, () => this.#server?.confidence.length ?? 0, this.act, signal);
+    document.addEventListener("visibilitychange", () => this.#sight(), { signal });
+    window.addEventListener("pagehide", () => this.#save(), { signal });
+    window.addEventListener("resize", () => this.#stage.fit(), { signal });
+    this.#timers.push(setInterval(() => this.#tick(), TICK_MS));
+    this.#stage.fit();
+    printedKeys().then((printed) => this.#screen.print(printed));
+    await this.#load();
+  }
+
+  close() {
+    this.#save();
+    this.#ending.abort();
+    this.#timers.forEach(clearInterval);
+    this.#stage.close();
+  }
+
+  // --- with the server ---------------------------------------------------------------------
+
+  #load = async () => {
+    this.#page(pages.LOADING);
+    const reply = await this.#untilAnswered(getWork);
+    if (!reply) return;
+    this.#server = reply;
+    belongsTo(reply.person.name);
+    this.#screen.choices(reply.emotions, reply.confidence);
+    if (this.#timers.length === 1) {
+      const every_ms = ((reply.lease_s ?? LEASE_S) * 1000) / 4;
+      this.#timers.push(setInterval(() => this.#renew(), every_ms));
+    }
+    for (const entry of waiting(reply.person.name)) {
+      try {
+        Object.assign(this.#server, await deliver(entry, this.#server, this.#tellTrouble));
+        drop(entry);
+        this.#screen.say("Saved", "good");
+      } catch (error) {
+        this.#refusedLater(entry, error);
+        return;
+      }
+    }
+    this.#apply(this.#server);
+    if (session().revising) await this.#undo();
+    else await this.#next();
+  };
+
+  /** Asks until there is an answer; null after it was refused, which is on the screen then. */
+  async #untilAnswered(question) {
+    while (!this.#ending.signal.aborted) {
+      try {
+        return await question();
+      } catch (error) {
+        if (!(error instanceof Unreachable)) {
+          this.#turnedAway(error);
+          return null;
+        }
+        this.#screen.say("The server cannot be reached. Trying again …", "bad");
+        await untilWorthATry(RETRY_MS);
+      }
+    }
+    return null;
+  }
+
+  #tellTrouble = () => this.#screen.say("Not saved yet, trying again …", "bad");
+
+  #turnedAway(error) {
+    if (!(error instanceof Refused)) throw error;
+    this.#save();
+    this.#screen.say("");
+    const begun = Boolean(this.#draft?.emotion || this.#draft?.flag);
+    this.#page(error.status === 401 ? pages.signedOut(begun) : pages.notYet(error));
+  }
+
+  #apply(reply) {
+    Object.assign(this.#server, reply);
+    this.#screen.count(this.#server);
+    this.#screen.part("undo").disabled = !this.#server.can_undo;
+    forgetOthers([...this.#server.tasks.map((task) => task.clip), this.#task?.clip]);
+  }
+
+  /** Hands an answer over, and goes on when the server has it. */
+  async #handOver(entry) {
+    const draft = this.#draft;
+    this.#sending = true;
+    this.#stage.pause();
+    this.#screen.busy(true);
+    this.#screen.say("Saving …");
+    try {
+      const reply = await deliver(entry, this.#server, this.#tellTrouble);
+      this.#done(entry, draft, reply);
+      const sent = entry.path === "/api/decline" ? "Passed on" : "Saved";
+      this.#screen.say(sent, "good");
+      if (this.#ending.signal.aborted) return;
+      if (!reply.feedback) await this.#next();
+      else this.#notice(feedbackNotice(reply.feedback, draft, this.#server.confidence));
+    } catch (error) {
+      this.#refused(entry, draft, error);
+    } finally {
+      this.#sending = false;
+      this.#screen.busy(false);
+    }
+  }
+
+  #done(entry, draft, reply) {
+    drop(entry);
+    dropDraft(draft);
+    remember({ revising: null });
+    this.#task = null;
+    this.#apply(reply);
+  }
+
+  #refused(entry, draft, error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 401 || error.body.next) {
+      this.#turnedAway(error); // it stays in the outbox until they are back
+    } else if (error.status === 409) {
+      this.#done(entry, draft, error.body);
+      this.#screen.say("Not taken", "bad");
+      this.#notice(refusalNotice(error, draft, this.#server.confidence));
+    } else {
+      drop(entry);
+      draft.request_id = freshId();
+      this.#save();
+      this.#screen.say(error.message, "bad");
+    }
+  }
+
+  /** An answer from before a reload was refused. */
+  #refusedLater(entry, error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 401 || error.body.next) {
+      this.#turnedAway(error);
+      return;
+    }
+    drop(entry);
+    const said = inWords(entry.body, this.#server.confidence);
+    this.#page(pages.refusedLater(error, said, this.#load));
+  }
+
+  async #renew() {
+    if (document.hidden || !this.#task || this.#sending) return;
+    try {
+      await post("/api/renew", {}, this.#server.csrf);
+    } catch (error) {
+      if (error.status === 401) this.#turnedAway(error);
+    }
+  }
+
+  /** Another window may have gone on meanwhile. */
+  async #sync() {
+    if (!this.#task || this.#sending || this.#view !== "answer") return;
+    let reply;
+    try {
+      reply = await getWork();
+    } catch (error) {
+      if (error instanceof Refused) this.#turnedAway(error);
+      return;
+    }
+    if (this.#sending || this.#view !== "answer") return;
+    this.#apply(reply);
+    const begun = this.#draft.emotion || this.#draft.flag || this.#draft.revises !== null;
+    const held = reply.tasks.some((task) => task.clip === this.#task.clip);
+    if (!begun && !held) await this.#next();
+  }
+
+  // --- on the screen -----------------------------------------------------------------------
+
+  #next = async () => {
+    const { state, tasks, break_after_min } = this.#server;
+    if (tasks.length === 0) {
+      this.#task = null;
+      const rest = pages.nothingLeft(this.#load, this.#server.can_undo && this.#undo);
+      this.#page(state === "practice_failed" ? pages.PRACTICE_FAILED : rest);
+    } else if (!session().sound_checked) {
+      checkSound((content) => this.#page(content), () => {
+        remember({ sound_checked: true });
+        this.#next();
+      });
+    } else {
+      this.#show(tasks[0], draftOf(tasks[0]));
+      if (isBreakDue(break_after_min)) await this.#suggestBreak();
+    }
+  };
+
+  #show(task, draft) {
+    [this.#task, this.#draft, this.#view] = [task, draft, "answer"];
+    this.#screen.view("answer");
+    this.#screen.banner(bannerOf(task, draft), draft.revises !== null);
+    this.#stage.show(task, this.#server.tasks.find((other) => other.clip !== task.clip));
+    this.#refresh();
+  }
+
+  #page(content) {
+    this.#actions = content.actions ?? [];
+    this.#view = "page";
+    this.#stage.pause();
+    this.#screen.page(content);
+  }
+
+  #notice(content) {
+    this.#view = "notice";
+    this.#since = performance.now();
+    this.#screen.notice(content);
+    if (content.tone !== "bad") this.#stage.play();
+  }
+
+  #refresh() {
+    this.#stage?.draw();
+    if (this.#view !== "answer" || !this.#draft) return;
+    const phrases = this.#missing();
+    this.#screen.chosen(this.#draft);
+    this.#screen.missing(missingLine(phrases, this.#draft), phrases.length === 0);
+  }
+
+  #missing() {
+    const printed = (code) => this.#screen.printed(code);
+    const last = stepCode(this.#server.confidence.length - 1);
+    return missing(this.#draft, this.#task, {
+      sound_on: this.#stage.sound,
+      speed: this.#stage.speed,
+      left_ms: this.#stage.left_ms,
+      keys: {
+        emotion: `1–${this.#server.emotions.length}`,
+        step: `${printed(stepCode(0))}–${printed(last)}`,
+        sound: printed("KeyV"),
+      },
+    });
+  }
+
+  #sight() {
+    this.#save();
+    this.#stage.sight(!document.hidden && this.#view !== "page");
+    if (!document.hidden) this.#sync();
+  }
+
+  #tick() {
+    const now = performance.now();
+    const passed = Math.min(now - this.#ticked, 4 * TICK_MS);
+    this.#ticked = now;
+    if (this.#view !== "answer" || this.#sending || document.hidden || !this.#draft) return;
+    const before = this.#draft.shown_ms;
+    this.#draft.shown_ms += passed;
+    if (Math.floor(before / 1000) !== Math.floor(this.#draft.shown_ms / 1000)) this.#save();
+  }
+
+  #save() {
+    if (this.#task && this.#draft) saveDraft(this.#draft);
+  }
+
+  // --- what a person does ------------------------------------------------------------------
+
+  /** `name`: of an action of keys.js, or of a button's data-do. */
+  act = (name, { index, emotion } = {}) => {
+    active();
+    if (name === "help") this.#help();
+    else if (this.#view === "page") this.#actOnPage(name, index);
+    else if (this.#sending || this.#stage.act(name)) return;
+    else if (this.#view === "notice") this.#leaveNotice(name);
+    else this.#answer(name, index, emotion);
+  };
+
+  #actOnPage(name, index) {
+    const digit = { emotion: index + 1, normal: 0 }[name];
+    const enters = name === "send" || name === "pause";
+    const action = this.#actions.find((a) =>
+      enters ? a.key === "Enter" : digit !== undefined && a.digit === digit);
+    if (action?.href) window.location.assign(action.href);
+    else if (action) action.act();
+    else if (name === "undo") this.#actions.find((a) => a.key === "U")?.act();
+  }
+
+  #leaveNotice(name) {
+    // The second press of a double one is not meant for what has just appeared.
+    if (name === "send" && performance.now() - this.#since > DOUBLE_PRESS_MS) this.#next();
+  }
+
+  #answer(name, index, emotion) {
+    const answers = {
+      emotion: () => this.#choose({ emotion: emotion ?? this.#server.emotions[index], flag: null }),
+      cannot_tell: () => this.#choose({ emotion: null, step: null, flag: "cannot_tell" }),
+      step: () => this.#draft.flag || this.#choose({ step: index }),
+      send: () => this.#send(),
+      undo: () => this.#undo(),
+      broken: () => this.#broken(),
+      decline: () => this.#decline(),
+      cancel: () => this.#leaveChange(),
+    };
+    answers[name]?.();
+  }
+
+  #choose(changes) {
+    Object.assign(this.#draft, { reason: null }, changes);
+    this.#screen.calm();
+    this.#save();
+    this.#refresh();
+  }
+
+  #played(clean) {
+    if (this.#view !== "answer" || this.#sending) return;
+    this.#draft.plays += 1;
+    this.#draft.heard ||= clean;
+    this.#save();
+    this.#refresh();
+  }
+
+  async #send() {
+    if (this.#missing().length > 0) {
+      this.#screen.urge();
+      return;
+    }
+    const draft = this.#draft;
+    await this.#handOver(keep(this.#server.person.name, {
+      request_id: draft.request_id, clip: draft.clip, ticket: draft.ticket,
+      emotion: draft.emotion, flag: draft.flag, reason: draft.reason, confidence_step: draft.step,
+      shown_ms: Math.round(draft.shown_ms), waited_ms: 0, play_count: draft.plays,
+      heard: draft.heard, speed: this.#stage.speed, audio_on: this.#stage.sound,
+      revises: draft.revises,
+    }));
+  }
+
+  async #broken() {
+    const reason = await this.#stage.aside(() => askReason(this.#screen));
+    if (!reason) return;
+    this.#choose({ emotion: null, step: null, flag: "broken", reason });
+    await this.#send();
+  }
+
+  async #decline() {
+    if (this.#draft.revises !== null) return;
+    if (!(await this.#stage.aside(() => askDecline(this.#screen)))) return;
+    const { clip, ticket } = this.#task;
+    await this.#handOver({ path: "/api/decline", body: { clip, ticket }, at: Date.now() });
+  }
+
+  #undo = async () => {
+    if (this.#draft?.revises && this.#task) return;
+    let last = null;
+    try {
+      if (this.#server.can_undo) last = await getLast();
+    } catch (error) {
+      if (error.status === 401) return this.#turnedAway(error);
+      if (error.status !== 404) return this.#screen.say("Undo has to wait: no connection.", "bad");
+    }
+    if (!last) {
+      this.#screen.say("There is nothing to undo.");
+      if (this.#view === "page") await this.#next();
+      return;
+    }
+    this.#save();
+    remember({ revising: last.said.vote_id });
+    this.#screen.say("");
+    this.#show(last.task, changeOf(last.task, last.said));
+  };
+
+  #leaveChange() {
+    if (this.#draft.revises === null) return;
+    dropDraft(this.#draft);
+    remember({ revising: null });
+    this.#screen.say("Left as it was.");
+    this.#next();
+  }
+
+  async #suggestBreak() {
+    const minutes = Math.round((session().worked_ms ?? 0) / 60_000);
+    if (!(await this.#stage.aside(() => askBreak(this.#screen, minutes)))) {
+      putOff();
+      return;
+    }
+    this.#page(pages.offDuty(() => {
+      rested();
+      this.#next();
+    }));
+  }
+
+  #help() {
+    const printed = (code) => this.#screen.printed(code);
+    const n_steps = this.#server?.confidence.length ?? 5;
+    this.#stage.aside(() => showHelp(this.#screen, pages.helpRows(printed, n_steps, stepCode)));
+  }
+}
