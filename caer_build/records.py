@@ -36,6 +36,8 @@ RejectReason = Literal[
     "person_deleted",
 ]
 REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)
+VotePurpose = Literal["vote", "gold", "repeat", "practice", "adjudication"]
+VoteFlag = Literal["cannot_tell", "broken"]
 LANDMARK_VALUES = 10
 """Five points as x0 y0 … x4 y4: right eye, left eye, nose, right and left mouth corner
 (right and left as the person means them), px of the displayed frame."""
@@ -443,3 +445,58 @@ class Anchor:
     def __post_init__(self) -> None:
         _require_box(self)
         _require(self.frame >= 0, self, "frame >= 0", self.frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One answer of one annotator for one clip. A change of mind is another row."""
+
+    table: ClassVar[str] = "votes"
+
+    vote_id: int
+    """order of the answers in their project"""
+    request_id: str
+    """of the answer wherever it goes; by it nothing is taken in twice"""
+    clip_id: str
+    annotator_id: str
+    """stands for a person; says nothing of who it is"""
+    purpose: VotePurpose
+    """only "vote" counts for the label"""
+    revision: int
+    """1-based; the highest of a clip, annotator and purpose is what stands"""
+    emotion: str | None
+    """null: there is a flag instead"""
+    flag: VoteFlag | None
+    reason: str | None
+    """in the annotator's words; of a broken clip only"""
+    confidence_step: int | None
+    """0-based, of an emotion only; the confidence is step / (steps - 1)"""
+    confidence_steps: int
+    shown_at: int
+    """ms since 1970, UTC, as the other times"""
+    answered_at: int
+    received_at: int
+    play_count: int
+    """plays to the end"""
+    speed: int
+    """the last one used, percent of normal"""
+    audio_on: bool
+
+    def __post_init__(self) -> None:
+        _require_choice(self, "purpose", VotePurpose)
+        if self.flag is not None:
+            _require_choice(self, "flag", VoteFlag)
+        answer, step = (self.emotion, self.flag), self.confidence_step
+        _require(8 <= len(self.request_id) <= 64, self, "a request_id of 8 to 64", self.request_id)
+        _require(self.revision >= 1, self, "revision >= 1", self.revision)
+        _require((self.emotion is None) != (self.flag is None), self, "emotion or flag", answer)
+        _require(self.emotion is None or self.emotion in EMOTIONS, self, "an emotion", answer)
+        explained = (self.flag == "broken") == bool(self.reason) and self.reason != ""
+        _require(explained, self, "a reason if broken only", self.reason)
+        _require((self.emotion is None) == (step is None), self, "confidence of an emotion", step)
+        _require(self.confidence_steps >= 2, self, "2 steps or more", self.confidence_steps)
+        inside = step is None or 0 <= step < self.confidence_steps
+        _require(inside, self, "a step below confidence_steps", step)
+        times = (self.shown_at, self.answered_at, self.received_at)
+        ordered = 0 <= times[0] <= times[1] <= times[2]
+        _require(ordered, self, "0 <= shown_at <= answered_at <= received_at", times)

@@ -15,7 +15,7 @@ slot that its author holds. Times are integers: milliseconds since 1970, UTC.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -36,10 +36,10 @@ from sqlalchemy import (
     text,
 )
 
-from caer_build.records import EMOTIONS
+from caer_build.records import EMOTIONS, VoteFlag, VotePurpose
 
-FLAGS = ("cannot_tell", "broken")
-PURPOSES = ("vote", "gold", "repeat", "practice", "adjudication")
+FLAGS: tuple[str, ...] = get_args(VoteFlag)
+PURPOSES: tuple[str, ...] = get_args(VotePurpose)
 ERRANDS = PURPOSES[1:]
 ROLES = ("annotator", "adjudicator", "manager")
 
