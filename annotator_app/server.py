@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,30 +14,30 @@ if TYPE_CHECKING:
 
 _SCRIPT = Path(__file__).parent / "streamlit_app.py"
 _MB = 1024 * 1024
-_STREAMLIT: Mapping[str, str] = {
-    "BROWSER_GATHER_USAGE_STATS": "false",
-    "GLOBAL_DEVELOPMENT_MODE": "false",
-    "LOGGER_HIDE_WELCOME_MESSAGE": "true",
-    "LOGGER_LEVEL": "warning",
-    "SERVER_HEADLESS": "true",
-    "SERVER_SHOW_EMAIL_PROMPT": "false",
-    "SERVER_FILE_WATCHER_TYPE": "none",
-    "SERVER_RUN_ON_SAVE": "false",
-    "SERVER_ALLOW_RUN_ON_SAVE": "false",
-    "SERVER_ENABLE_STATIC_SERVING": "false",
-    "SERVER_ENABLE_AGENT_API": "false",
-    "SERVER_ENABLE_XSRF_PROTECTION": "true",
-    "SERVER_ENABLE_WEBSOCKET_COMPRESSION": "false",
-    "SERVER_MAX_UPLOAD_SIZE": "1",
-    "CLIENT_TOOLBAR_MODE": "minimal",
-    "CLIENT_SHOW_ERROR_DETAILS": "none",
-    "CLIENT_SHOW_ERROR_LINKS": "false",
-    "RUNNER_MAGIC_ENABLED": "false",
-    "THEME_LIGHT_PRIMARY_COLOR": "#1257a8",
-    "THEME_DARK_PRIMARY_COLOR": "#7db4f5",
+_STREAMLIT: Mapping[str, object] = {
+    "browser.gatherUsageStats": False,
+    "global.developmentMode": False,
+    "logger.hideWelcomeMessage": True,
+    "logger.level": "warning",
+    "server.headless": True,
+    "server.showEmailPrompt": False,
+    "server.fileWatcherType": "none",
+    "server.runOnSave": False,
+    "server.allowRunOnSave": False,
+    "server.enableStaticServing": False,
+    "server.enableAgentApi": False,
+    "server.enableXsrfProtection": True,
+    "server.enableWebsocketCompression": False,
+    "server.maxUploadSize": 1,
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "runner.magicEnabled": False,
+    "theme.light.primaryColor": "#1257a8",
+    "theme.dark.primaryColor": "#7db4f5",
 }
-"""Streamlit's settings, as its environment variables: no telemetry, nothing for developers, no
-uploads. A ``config.toml`` that lies about changes none of them."""
+"""Streamlit's settings: no telemetry, nothing for developers, no uploads. They win over a
+``config.toml`` that lies about."""
 
 
 def build(place: Place) -> App:
@@ -46,18 +45,21 @@ def build(place: Place) -> App:
 
     Streamlit reads its settings once, so a process builds one app only.
     """
-    os.environ.update({f"STREAMLIT_{name}": value for name, value in _STREAMLIT.items()})
     import streamlit
     from starlette.middleware import Middleware
+    from starlette.routing import Route
+    from streamlit.web.bootstrap import load_config_options
 
     from annotator_app.player import assets
     from annotator_app.web.clips import Clips
     from annotator_app.web.doors import Doors
     from annotator_app.web.gate import Gate
     from annotator_app.web.refusals import Refusals
+    from annotator_app.web.rendering import icon
     from annotator_app.web.sockets import Sockets
     from annotator_app.web.work import Work
 
+    load_config_options(dict(_STREAMLIT))
     serve_from(place)
     sockets, refusals = Sockets(place), Refusals(place)
 
@@ -74,6 +76,8 @@ def build(place: Place) -> App:
             *Doors(place, sockets, refusals).routes(),
             *Work(place, refusals).routes(),
             *Clips(place, refusals).routes(),
+            # Before Streamlit's own, which would show its logo in the browser's tab.
+            Route("/favicon.png", icon, methods=["GET"]),
             *assets.routes(),
         ],
         middleware=[Middleware(Gate, place=place, sockets=sockets, refusals=refusals)],
@@ -91,10 +95,14 @@ def serve(place: Place, address: str, port: int) -> None:
         # The gate itself reads what proxies say, from those that are trusted.
         proxy_headers=False,
         server_header=False,
+        # Its lines would hold invitations.
         access_log=False,
+        log_config=None,
         log_level="warning",
         ws="websockets-sansio",
         ws_max_size=_MB,
         ws_per_message_deflate=False,
+        # An annotator answers every few seconds: the connection outlives the thinking.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
     )

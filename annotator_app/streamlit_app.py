@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from annotator_app.pages import pages_of
 from annotator_app.session import visit
+from annotator_app.web.rendering import icon_as_data
 
-st.set_page_config(
-    page_title="Emotions in clips", page_icon=":material/play_circle:", layout="wide"
-)
 here = visit()
+# As data: Streamlit would fetch the icon of a page from elsewhere.
+st.set_page_config(page_title=here.office.settings.title, page_icon=icon_as_data(), layout="wide")
 offered = [
     st.Page(
         f"app_pages/{page.path}.py",
@@ -19,6 +21,10 @@ offered = [
         url_path=page.path,
         default=number == 0,
     )
-    for number, page in enumerate(pages_of(here.account.role))
+    for number, page in enumerate(
+        p
+        for p in pages_of(here.account.role)
+        if Path(__file__).with_name("app_pages").joinpath(f"{p.path}.py").exists()
+    )
 ]
 st.navigation(offered, position="top").run()

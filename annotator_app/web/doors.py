@@ -65,12 +65,14 @@ class Doors:
                 check_form_token(request, visitor, told or request.state.form.get("csrf", ""))
                 return await sent(request)
             except VoteError as error:
+                request.state.error = error
+                if getattr(request.state, "is_logged", False):
+                    return await shown(request)
                 who = visitor.account.annotator_id if visitor.account else None
                 path = request.url.path if not request.url.path.startswith("/join/") else "/join"
                 await self._refusals.note(
                     f"POST {path}: {error.message}", visitor.caller.address, who
                 )
-                request.state.error = error
                 return await shown(request)
 
         return handle
@@ -98,6 +100,8 @@ class Doors:
         if "vouched" in form:
             annotator_id = await to_thread.run_sync(self._known, self._identity(request))
         else:
+            # It logs what fails by itself, and counts by that.
+            request.state.is_logged = True
             annotator_id = await to_thread.run_sync(
                 accounts.sign_in, self._office.database, form.get("name", ""),
                 form.get("password", ""), visitor.caller.address, self._office.clock(),

@@ -7,6 +7,7 @@ that no route can forget to.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from anyio import to_thread
@@ -29,10 +30,11 @@ from caer_build.annotation.accounts import Account
 from caer_build.errors import NotAllowed, StoreError
 
 MAX_BODY = 64 * 1024
+_TOO_LARGE = 413
 _STREAM = "/_stcore/stream"
 _OPEN = ("/sign-in", "/join", "/doors", "/static", "/auth/login", "/oauth2callback")
 """paths, and all below them, that strangers may ask for"""
-_OPEN_FILES = {"/favicon.png", "/manifest.json", "/_stcore/health"}
+_OPEN_FILES = {"/favicon.png", "/manifest.json", "/_stcore/health", "/_stcore/host-config"}
 _CLOSED = (
     "/_stcore/upload_file", "/_stcore/agent", "/_stcore/metrics", "/_stcore/script-health-check",
     "/auth/logout",
@@ -71,11 +73,12 @@ class _Refused(Exception):
 
     Args:
         reason: for the log; None: nothing worth a line.
+        who: the annotator_id, where it is known.
     """
 
-    def __init__(self, response: Response, reason: str | None) -> None:
+    def __init__(self, response: Response, reason: str | None, who: int | None = None) -> None:
         super().__init__(reason)
-        self.response, self.reason = response, reason
+        self.response, self.reason, self.who = response, reason, who
 
 
 class Gate:
@@ -113,24 +116,27 @@ class Gate:
             await send(message)
 
         visitor = Visitor(caller, None, None)
+        who = None
         try:
             visitor = await self._let_in(scope, caller)
             scope.setdefault("state", {})["visitor"] = visitor
             await self._app(scope, at_most(MAX_BODY, receive), dressed)
             return
         except _Refused as refused:
-            response, reason = refused.response, refused.reason
+            response, reason, who = refused.response, refused.reason, refused.who
         except TooLarge:
             if has_begun:
                 raise
-            response, reason = _plain(413, "Too large."), "a body that is too large"
+            response, reason = _plain(_TOO_LARGE, "Too large."), "a body that is too large"
         except (StoreError, SQLAlchemyError):
             if has_begun:
                 raise
             response, reason = _plain(503, "The database cannot be reached. Try again."), None
         if reason is not None:
-            who = visitor.account.annotator_id if visitor.account else None
+            who = visitor.account.annotator_id if visitor.account else who
             await self._refusals.note(f"{scope['method']} {path}: {reason}", caller.address, who)
+        if response.status_code != _TOO_LARGE:
+            await _read_away(at_most(MAX_BODY, receive))
         await response(scope, receive, dressed)
 
     async def _let_in(self, scope: Scope, caller: Caller) -> Visitor:
@@ -141,7 +147,7 @@ class Gate:
             raise _Refused(_plain(405, "Not allowed."), "no such method here")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY:
-            raise _Refused(_plain(413, "Too large."), "a body that is too large")
+            raise _Refused(_plain(_TOO_LARGE, "Too large."), "a body that is too large")
         if path in _OPEN_FILES or _is_below(path, ("/static", "/doors", "/player")):
             return Visitor(caller, None, None)
         token = session_token(headers)
@@ -149,34 +155,43 @@ class Gate:
         if account is None and token is not None:
             await self._refusals.note(f"{method} {path}: no such session", caller.address)
         if method == "POST":
-            self._check_post(path, headers, caller, token if account else None)
+            self._check_post(path, headers, caller, account, token)
         if account is None:
             if not _is_below(path, _OPEN):
                 raise _Refused(*_go_and_sign_in(path))
             return Visitor(caller, None, None)
+        me = account.annotator_id
         if path.startswith("/media/") and account.role not in _REVIEWERS:
-            raise _Refused(_plain(403, "Not for your role."), f"not for {account.alias}")
+            raise _Refused(_plain(403, "Not for your role."), "not for this role", me)
         if is_forbidden(path, account.role):
-            raise _Refused(_plain(403, "Not for your role."), f"not for {account.alias}")
+            raise _Refused(_plain(403, "Not for your role."), "not for this role", me)
         if _is_page(path) and await to_thread.run_sync(self._is_new, account):
-            raise _Refused(RedirectResponse("/welcome", 303), None)
+            raise _Refused(RedirectResponse("/welcome", 303), None, me)
         return Visitor(caller, account, token)
 
-    def _check_post(self, path: str, headers: Headers, caller: Caller, token: str | None) -> None:
-        bucket, key = (
-            (self._of_session, token) if token is not None else (self._of_address, caller.address)
-        )
-        if not bucket.take(key):
-            raise _Refused(_error(429, "Too many requests.", "Wait a minute."), "too many requests")
+    def _check_post(
+        self,
+        path: str,
+        headers: Headers,
+        caller: Caller,
+        account: Account | None,
+        token: str | None,
+    ) -> None:
+        if account is None or token is None:
+            who, has_room = None, self._of_address.take(caller.address)
+        else:
+            who, has_room = account.annotator_id, self._of_session.take(token)
+        if not has_room:
+            response = _error(429, "Too many requests.", "Wait a minute.")
+            raise _Refused(response, "too many requests", who)
         if not _is_same_origin(headers, caller.origin):
-            raise _Refused(_error(403, "This request came from another site."), "another origin")
-        if path.startswith("/api/") and token is not None:
-            shown = headers.get("x-csrf-token", "")
-            if not is_csrf_token(shown, token):
-                raise _Refused(
-                    _error(403, "This request lacks its token.", "Load the page again."),
-                    "no token, or another's",
-                )
+            response = _error(403, "This request came from another site.")
+            raise _Refused(response, "another origin", who)
+        if account is None or token is None or not path.startswith("/api/"):
+            return
+        if not is_csrf_token(headers.get("x-csrf-token", ""), token):
+            response = _error(403, "This request lacks its token.", "Load the page again.")
+            raise _Refused(response, "no token, or another's", who)
 
     def _resolve(self, token: str | None) -> Account | None:
         """Whose session it is; notes that it is in use."""
@@ -224,6 +239,13 @@ class Gate:
         await self._refusals.note(f"socket {scope['path']}: {reason}", caller.address, who)
         await receive()
         await send({"type": "websocket.close", "code": 1008})
+
+
+async def _read_away(receive: Receive) -> None:
+    """Takes the body that nobody wants: a connection that is closed over it may lose the answer."""
+    with suppress(TooLarge):
+        while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+            pass
 
 
 def session_token(headers: Headers) -> str | None:

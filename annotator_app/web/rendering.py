@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from annotator_app.web.headers import DOOR_POLICY
 
 _FOLDER = Path(__file__).parent / "templates"
-_STYLE = "door.css"
+_STYLE, _ICON = "door.css", "icon.svg"
 
 
 @lru_cache(maxsize=1)
@@ -34,6 +35,17 @@ async def style(request: Request) -> Response:
     if request.path_params["name"] != _STYLE:
         return PlainTextResponse("Not found.", 404)
     return Response(_style(), media_type="text/css", headers={"Cache-Control": "no-cache"})
+
+
+async def icon(_request: Request) -> Response:
+    """What stands in the browser's tab."""
+    return FileResponse(_FOLDER / _ICON, media_type="image/svg+xml")
+
+
+@lru_cache(maxsize=1)
+def icon_as_data() -> str:
+    """The same as a URL that holds it."""
+    return f"data:image/svg+xml;base64,{b64encode((_FOLDER / _ICON).read_bytes()).decode()}"
 
 
 @lru_cache(maxsize=1)
