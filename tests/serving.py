@@ -18,7 +18,7 @@ import httpx
 from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
-from caer_build.annotation import accounts
+from caer_build.annotation import accounts, sessions
 from caer_build.annotation import tables as t
 from caer_build.annotation.database import Database
 from caer_build.annotation.founding import found
@@ -101,12 +101,16 @@ class Served:
         self.browsers.append(browser.client)
         return browser
 
-    def member(self, name: str, role: str = "annotator", welcomed: bool = True) -> Browser:
-        """A browser whose owner has joined, and said what the welcome asks."""
+    def member(self, name: str, role: str = "annotator") -> Browser:
+        """A browser whose owner has joined and is signed in, without going through the doors."""
+        now, token = now_ms(), self.invitation(role)
+        with self.database.writing() as connection:
+            me = accounts.join(connection, token, name, now, subject=f"test {name}")
+            accounts.consent(connection, me, self.office.settings, "English", now)
+            accounts.say_shows(connection, me, {"lobby": False}, now)
+            session = sessions.open_session(connection, me, now)
         browser = self.browser()
-        browser.join(self.invitation(role), name)
-        if welcomed and role != "manager":
-            browser.welcome()
+        browser.client.cookies.set(SESSION_COOKIE, session)
         return browser
 
     def annotator_id(self, name: str) -> int:

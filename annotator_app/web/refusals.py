@@ -19,7 +19,7 @@ from caer_build.annotation.events import record
 
 AGAIN_MS = 10 * 60 * 1000
 _KEPT = 10_000
-_BURST, _PER_S = 60, 1.0
+_BURST, _PER_S = 600, 2.0
 
 _Line: TypeAlias = tuple[str, str, int | None]
 _log = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ from caer_build.errors import StoreError
 
 MOST_A_SESSION = 20
 _LOOK_EVERY_S = 2.0
+_FAREWELL_S = 1.0
 _POLICY_VIOLATION = 1008
 
 _log = logging.getLogger(__name__)
@@ -76,26 +77,25 @@ class Sockets:
         self._open.setdefault(token, set()).add(ended)
         waiting = asyncio.create_task(ended.wait())
         coming: asyncio.Task[Message] | None = None
-        is_closed = False
+        was_told = False
 
         async def listen() -> Message:
-            nonlocal coming, is_closed
+            nonlocal coming, was_told
             coming = coming or asyncio.ensure_future(receive())
             await asyncio.wait({coming, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 message, coming = coming.result(), None
                 return message
-            if not is_closed:
-                is_closed = True
-                await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+            if not was_told:
+                # The page runs once more, finds that its session is over, and leads to sign-in.
+                was_told = True
+                return {"type": "websocket.receive", "bytes": _run_again()}
+            await asyncio.sleep(_FAREWELL_S)
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
             return {"type": "websocket.disconnect", "code": _POLICY_VIOLATION}
 
-        async def speak(message: Message) -> None:
-            if not ended.is_set():
-                await send(message)
-
         try:
-            await app(scope, listen, speak)
+            await app(scope, listen, send)
         finally:
             waiting.cancel()
             if coming is not None:
@@ -104,3 +104,12 @@ class Sockets:
             others.discard(ended)
             if not others:
                 del self._open[token]
+
+
+def _run_again() -> bytes:
+    """What Streamlit's page sends to have its script run."""
+    from streamlit.proto.BackMsg_pb2 import BackMsg
+
+    message = BackMsg()
+    message.rerun_script.SetInParent()
+    return bytes(message.SerializeToString())

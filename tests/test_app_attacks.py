@@ -1,0 +1,427 @@
+"""Attacks on the running app: each is refused, and each is logged."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import func, select
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from annotator_app.tokens import SESSION_COOKIE
+from caer_build.annotation import accounts, sessions
+from caer_build.annotation import tables as t
+from caer_build.annotation.office import now_ms
+from tests.serving import PASSWORD, Browser, Served, answer_body, make_workspace, serving
+
+pytestmark = pytest.mark.xdist_group("app")
+_names = iter(range(10_000))
+NASTY = (
+    "'; DROP TABLE vote; --",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7 * 7 }}",
+    "Robert\r\nSet-Cookie: caer_session=x",
+)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    workspace = make_workspace(tmp_path_factory.mktemp("app") / "work", n_clips=200)
+    with serving(workspace) as running:
+        yield running
+
+
+@pytest.fixture
+def ada(served: Served) -> Browser:
+    """An annotator of this test's own."""
+    return served.member(f"Ada {next(_names)}")
+
+
+def n_votes(served: Served) -> int:
+    with served.database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(t.vote)) or 0
+
+
+def stream(served: Served, **headers: str) -> ClientConnection:
+    url = served.base_url.replace("http", "ws") + "/_stcore/stream"
+    return connect(url, additional_headers=headers, subprotocols=["streamlit"])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/annotate", "/people", "/account", "/welcome", "/sign-out", "/api/work", "/api/last",
+        "/clips/0123456789abcdef01.mp4", "/media/0123.csv", "/component/x/index.html",
+        "/_stcore/stream", "/_stcore/bidi-components/x/y.js", "/index.html", "/docs", "/openapi",
+    ],
+)  # fmt: skip
+def test_strangers_see_only_the_door(served: Served, path: str) -> None:
+    answer = served.browser().get(path)
+    assert answer.status_code in {303, 401}
+    if answer.status_code == 303:
+        assert answer.headers["location"] == "/sign-in"
+    assert "clips" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/_stcore/upload_file/a/b", "/_stcore/agent/interact", "/_stcore/metrics"]
+)
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+def test_what_streamlit_offers_and_nobody_needs_is_closed(
+    served: Served, ada: Browser, path: str, method: str
+) -> None:
+    answer = ada.client.request(method, path, headers={"Origin": served.base_url})
+    assert answer.status_code == 404
+    assert f"{method} {path}: nobody may" in served.events()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/clips/../votes.sqlite", "/clips/..%2fvotes.sqlite", "/clips/%2e%2e/%2e%2e/workspace.json",
+        "/clips/..%5c..%5cvotes.sqlite", "/clips//etc/passwd", "/clips/%00.mp4",
+        "/clips/....//votes.sqlite", "/static/../../../../etc/passwd",
+        "/static/..%2f..%2f..%2f..%2fetc%2fpasswd", "/doors/..%2fbase.html.jinja",
+        "/player/..%2fboot.js", "//etc/passwd",
+    ],
+)  # fmt: skip
+def test_no_path_leads_out_of_its_folder(served: Served, ada: Browser, path: str) -> None:
+    """Sent as it stands: a client would tidy the path up."""
+    host = urlsplit(served.base_url)
+    with socket.create_connection((host.hostname or "", host.port or 0), 10) as raw:
+        lines = (
+            f"GET {path} HTTP/1.1", f"Host: {host.netloc}", "Connection: close",
+            f"Cookie: {SESSION_COOKIE}={ada.token}", "", "",
+        )  # fmt: skip
+        raw.sendall("\r\n".join(lines).encode())
+        said = b""
+        while piece := raw.recv(65536):
+            said += piece
+    assert said.split(b" ")[1] in {b"400", b"403", b"404"}
+    assert b"root:" not in said
+    assert b"SQLite format" not in said
+    assert b"{% " not in said
+
+
+def test_a_clip_is_for_whom_it_was_given_to(served: Served, ada: Browser) -> None:
+    task = ada.work()["tasks"][0]
+    assert ada.get(task["src"]).status_code == 200
+    stranger, other = served.browser(), served.member(f"Bob {next(_names)}")
+    other_has = {held["clip"] for held in other.work()["tasks"]}
+    assert stranger.get(task["src"]).status_code == 401
+    if task["clip"] not in other_has:
+        assert other.get(task["src"]).status_code == 403
+        assert f"GET {task['src']}: not given to them" in served.events()
+    missing = other.get(f"/clips/{secrets.token_hex(9)}.mp4")
+    assert missing.status_code == 403, "whether there is such a clip is nobody's business"
+
+
+def test_a_clip_answered_long_ago_is_closed_again(served: Served, ada: Browser) -> None:
+    first = ada.work()["tasks"][0]
+    ada.post("/api/answer", answer_body(first))
+    assert ada.get(first["src"]).status_code == 200, "undo shows it again"
+    ada.post("/api/answer", answer_body(ada.work()["tasks"][0]))
+    assert ada.get(first["src"]).status_code == 403
+
+
+def test_anothers_lease_takes_no_answer(served: Served, ada: Browser) -> None:
+    other = served.member(f"Bob {next(_names)}")
+    theirs, before = other.work()["tasks"][0], n_votes(served)
+    stolen = ada.post("/api/answer", answer_body(theirs))
+    mine = ada.work()["tasks"][0]
+    crossed = ada.post("/api/answer", answer_body(mine, clip=theirs["clip"]))
+    made_up = ada.post("/api/answer", answer_body(mine, ticket="0" * 48))
+    assert [a.status_code for a in (stolen, crossed, made_up)] == [403, 403, 403]
+    assert ada.post("/api/decline", {"clip": theirs["clip"], "ticket": theirs["ticket"]}).is_error
+    assert n_votes(served) == before
+    assert other.post("/api/answer", answer_body(theirs)).status_code == 200
+    assert "This clip was not given to you." in served.events()
+
+
+def test_a_stale_ticket_takes_no_answer_twice(served: Served, ada: Browser) -> None:
+    task = ada.work()["tasks"][0]
+    body = answer_body(task)
+    assert ada.post("/api/answer", body).status_code == 200
+    after = n_votes(served)
+    assert ada.post("/api/answer", body).status_code == 200, "the same request again is the same"
+    late = ada.post("/api/answer", answer_body(task, emotion="Sad"))
+    assert (late.status_code, late.json()["kind"]) == (409, "duplicate")
+    assert late.json()["tasks"], "the page can go on"
+    assert n_votes(served) == after
+
+
+def test_anothers_answer_cannot_be_revised(served: Served, ada: Browser) -> None:
+    other = served.member(f"Bob {next(_names)}")
+    other.post("/api/answer", answer_body(other.work()["tasks"][0]))
+    vote_id = other.get("/api/last").json()["said"]["vote_id"]
+    answer = ada.post("/api/answer", answer_body(ada.work()["tasks"][0], revises=vote_id))
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("forged", ["", "x", "0" * 43, "'; DROP TABLE session; --", "a" * 5000])
+def test_a_forged_cookie_is_no_session(served: Served, forged: str) -> None:
+    answer = served.browser(Cookie=f"{SESSION_COOKIE}={forged}").get("/api/work")
+    assert answer.status_code == 401
+    assert any(e.startswith("GET /api/work: no") for e in served.events())
+
+
+def test_what_stands_in_the_database_signs_nobody_in(served: Served, ada: Browser) -> None:
+    digest = accounts.digest(ada.token or "")
+    assert served.browser(Cookie=f"{SESSION_COOKIE}={digest}").get("/api/work").status_code == 401
+
+
+def test_an_annotator_has_no_page_of_a_manager(served: Served, ada: Browser) -> None:
+    for path in ("/people", "/progress", "/agreement", "/adjudicate", "/people/", "/media/a.csv"):
+        assert ada.get(path).status_code == 403, path
+        assert f"GET {path}: not for this role" in served.events()
+
+
+def test_a_manager_gives_no_votes(served: Served) -> None:
+    boss = served.member(f"Boss {next(_names)}", role="manager")
+    assert boss.get("/api/work").status_code == 403
+    assert boss.get("/people").status_code == 200
+
+
+def test_nothing_an_annotator_reads_tells_of_others(served: Served, ada: Browser) -> None:
+    secretive = served.member("Xanthippe Quartz")
+    secretive.post("/api/answer", answer_body(secretive.work()["tasks"][0]))
+    for path in ("/api/work", "/api/last", "/welcome", "/account"):
+        text = ada.get(path, follow_redirects=True).text
+        assert "Xanthippe" not in text
+        assert "lobby" not in text, "clips are named without show or person"
+    task = ada.work()["tasks"][0]
+    assert set(task) == {
+        "clip", "ticket", "src", "width", "height", "length_ms", "has_audio", "times_ms", "boxes",
+        "is_practice",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_nasty_text_stays_text(served: Served, nasty: str) -> None:
+    browser = served.browser()
+    refused = browser.join(served.invitation(), nasty)
+    shown = refused.text if refused.status_code == 400 else browser.get("/welcome").text
+    assert "<script>alert" not in shown
+    assert "<img src=x" not in shown
+    assert "Welcome, 49" not in shown
+    assert "set-cookie: caer_session=x" not in str(refused.headers).lower()
+    assert browser.sign_in(nasty, nasty).is_error or refused.status_code == 303
+    member = served.member(f"Eve {next(_names)}")
+    task = member.work()["tasks"][0]
+    reason = {"emotion": None, "flag": "broken", "reason": nasty, "confidence_step": None}
+    assert member.post("/api/answer", answer_body(task, **reason)).status_code == 200
+    assert member.get("/api/last").json()["said"]["reason"] == nasty
+    for field in ("request_id", "clip", "ticket", "emotion", "flag"):
+        answer = member.post("/api/answer", answer_body(task, **{field: nasty}))
+        assert answer.status_code in {400, 403, 409}
+    assert n_votes(served) > 0
+
+
+def test_sign_in_is_throttled_and_says_nothing_of_names(served: Served) -> None:
+    victim, browser = f"Victim {next(_names)}", served.browser()
+    served.browser().join(served.invitation(), victim)
+    wrong = [browser.sign_in(victim, f"guess number {k}") for k in range(12)]
+    assert all(answer.status_code == 403 for answer in wrong)
+    unknown = served.browser().sign_in("Nobody At All", "guess number 1")
+    assert "do not belong together" in wrong[0].text
+    assert "do not belong together" in unknown.text
+    assert "Too many attempts" in wrong[-1].text
+    assert "Too many attempts" in served.browser().sign_in(victim, PASSWORD).text, "even rightly"
+    assert served.events("sign_in_failed").count(victim.lower()) == 10
+    assert victim.lower() in served.events("sign_in_throttled")
+
+
+def test_an_invitation_works_once(served: Served) -> None:
+    token = served.invitation()
+    assert served.browser().join(token, f"First {next(_names)}").status_code == 303
+    again = served.browser()
+    assert again.get(f"/join/{token}").status_code == 410
+    assert again.get("/join/made-up").status_code == 410
+    assert "GET /join: an invitation that is not good" in served.events()
+    assert not any(token in event for event in served.events())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "null"},
+        {"X-CSRF-Token": ""},
+        {"X-CSRF-Token": "0" * 64},
+    ],
+)
+def test_a_forged_request_changes_nothing(
+    served: Served, ada: Browser, headers: dict[str, str]
+) -> None:
+    before = n_votes(served)
+    answer = ada.post("/api/answer", answer_body(ada.work()["tasks"][0]), **headers)
+    assert answer.status_code == 403
+    assert n_votes(served) == before
+    assert any("another origin" in e or "no token" in e for e in served.events())
+
+
+def test_a_request_that_says_nothing_of_its_origin_is_refused(ada: Browser) -> None:
+    csrf = ada.work()["csrf"]
+    assert ada.client.post("/api/renew", json={}, headers={"X-CSRF-Token": csrf}).is_error
+
+
+@pytest.mark.parametrize("path", ["/sign-out", "/welcome", "/sign-in"])
+def test_a_form_without_its_token_is_refused(served: Served, ada: Browser, path: str) -> None:
+    browser = served.browser() if path == "/sign-in" else ada
+    sent = {"name": "Ada", "password": PASSWORD}
+    answer = browser.client.post(path, data=sent, headers={"Origin": served.base_url})
+    assert answer.status_code in {303, 403}
+    assert ada.get("/api/work").status_code == 200, "nobody was signed out"
+    assert any(e.startswith(f"POST {path}: This form") for e in served.events())
+
+
+def test_a_link_signs_nobody_out(ada: Browser) -> None:
+    ada.get("/sign-out")
+    assert ada.get("/api/work").status_code == 200
+
+
+def test_a_large_body_is_not_read(served: Served, ada: Browser) -> None:
+    csrf = ada.work()["csrf"]
+    sent = {"X-CSRF-Token": csrf, "Origin": served.base_url}
+    big = b"x" * 200_000
+    assert ada.client.post("/api/answer", content=big, headers=sent).status_code == 413
+    pieces = ada.client.post("/api/answer", content=iter([big[:50_000]] * 4), headers=sent)
+    assert pieces.status_code == 413, "without a length too"
+    assert any("too large" in e for e in served.events())
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b"[" * 20_000, b'{"clip": NaN}', b'"\\ud800"', b"\xff\xfe", b"null"]
+)
+def test_a_body_that_is_no_answer_is_refused(served: Served, ada: Browser, body: bytes) -> None:
+    sent = {"X-CSRF-Token": ada.work()["csrf"], "Origin": served.base_url}
+    assert ada.client.post("/api/answer", content=body, headers=sent).status_code == 400
+    assert any(e.startswith("/api/answer: This is no answer") for e in served.events())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"emotion": "Bliss"}, {"confidence_step": 99}, {"confidence_step": -1},
+        {"confidence_step": None}, {"speed": 5}, {"shown_ms": -1}, {"shown_ms": 10**30},
+        {"revises": 10**30}, {"emotion": "Happy", "flag": "broken"}, {"heard": "yes"},
+        {"request_id": "short"}, {"request_id": "x" * 65}, {"reason": "a\0b"}, {"purpose": "gold"},
+        {"clip": "a\0b"}, {"play_count": 2.5},
+    ],
+)  # fmt: skip
+def test_an_answer_that_cannot_be_is_refused(ada: Browser, changes: dict[str, object]) -> None:
+    answer = ada.post("/api/answer", answer_body(ada.work()["tasks"][0], **changes))
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("changes", [{"heard": False}, {"audio_on": False}])
+def test_a_clip_must_be_heard(ada: Browser, changes: dict[str, object]) -> None:
+    answer = ada.post("/api/answer", answer_body(ada.work()["tasks"][0], **changes))
+    assert answer.status_code == 403
+
+
+def test_ranges(ada: Browser) -> None:
+    src = ada.work()["tasks"][0]["src"]
+    whole = ada.get(src)
+    size, tag = len(whole.content), whole.headers["etag"]
+
+    def part(asked: str, **more: str) -> tuple[int, bytes]:
+        answer = ada.get(src, headers={"Range": asked, **more})
+        return answer.status_code, answer.content
+
+    assert part("bytes=0-99") == (206, whole.content[:100])
+    assert part("bytes=100-") == (206, whole.content[100:])
+    assert part("bytes=-100") == (206, whole.content[-100:])
+    assert part(f"bytes=0-{10**12}") == (206, whole.content)
+    assert part(f"bytes={size}-")[0] == 416
+    assert part("bytes=-0")[0] == 416
+    assert part("bytes=0-9", **{"If-Range": '"other"'})[0] == 200
+    assert part("bytes=0-9", **{"If-Range": tag})[0] == 206
+    # What asks for too much in one go, or is no range, is as good as not asked.
+    many = "bytes=" + ",".join(f"{k}-{k}" for k in range(0, 8000, 2))
+    for asked in (many[:30_000], "bytes=9-1", "bytes=a-b", "bytes=-", "chars=0-1", "bytes=0-1,5-6"):
+        assert part(asked) == (200, whole.content), asked
+    head = ada.client.head(src)
+    assert (head.content, head.headers["content-length"]) == (b"", str(size))
+    again = ada.get(src, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert "private" in whole.headers["cache-control"]
+
+
+def test_a_socket_needs_a_live_session_of_our_own_pages(served: Served, ada: Browser) -> None:
+    mine = f"{SESSION_COOKIE}={ada.token}"
+    for headers in (
+        {"Origin": served.base_url},
+        {"Origin": served.base_url, "Cookie": f"{SESSION_COOKIE}=forged"},
+        {"Origin": "https://evil.example", "Cookie": mine},
+        {"Cookie": mine},
+    ):
+        with pytest.raises(InvalidStatus):
+            stream(served, **headers)
+    with stream(served, Origin=served.base_url, Cookie=mine):
+        pass
+    said = served.events()
+    assert "socket /_stcore/stream: no live session" in said
+    assert "socket /_stcore/stream: another origin" in said
+
+
+@pytest.mark.parametrize("how", ["signed out", "retired", "ended elsewhere"])
+def test_an_open_socket_ends_with_its_session(served: Served, how: str) -> None:
+    name = f"Dora {next(_names)}"
+    dora = served.member(name)
+    cookie = f"{SESSION_COOKIE}={dora.token}"
+    with stream(served, Origin=served.base_url, Cookie=cookie) as open_socket:
+        if how == "signed out":
+            assert dora.form("/sign-out").status_code == 303
+        else:
+            with served.database.writing() as connection:
+                if how == "retired":
+                    accounts.retire(connection, served.annotator_id(name), None, now_ms())
+                else:
+                    sessions.end_session(connection, dora.token or "", now_ms())
+        with pytest.raises(ConnectionClosedError):
+            for _ in range(100):
+                open_socket.recv(timeout=30)  # what was on its way; then the server closes
+    with pytest.raises(InvalidStatus):
+        stream(served, Origin=served.base_url, Cookie=cookie)
+    assert served.browser(Cookie=cookie).get("/api/work").status_code == 401
+
+
+def test_before_consent_there_is_only_the_welcome(served: Served) -> None:
+    fresh = served.browser()
+    fresh.join(served.invitation(), f"Fresh {next(_names)}")
+    work = fresh.get("/api/work")
+    assert (work.status_code, work.json()["next"]) == (403, "/welcome")
+    assert fresh.get("/").headers["location"] == "/welcome"
+    with pytest.raises(InvalidStatus):
+        stream(served, Origin=served.base_url, Cookie=f"{SESSION_COOKIE}={fresh.token}")
+    assert "you have to agree" in fresh.form("/welcome", languages="English").text
+    fresh.welcome()
+    assert fresh.get("/api/work").status_code == 200
+
+
+def test_headers_of_pages_and_cookies(served: Served, ada: Browser) -> None:
+    for path in ("/", "/api/work", "/sign-out", "/static/none.js"):
+        headers = ada.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "server" not in headers
+        assert "'unsafe-eval'" not in headers["content-security-policy"]
+    assert ada.get("/api/work").headers["cache-control"] == "private, no-store"
+    cookie = served.browser().join(served.invitation(), f"C {next(_names)}").headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+
+
+def test_the_log_holds_lines_of_ours_only(served: Served, ada: Browser) -> None:
+    ada.get("/clips/a%0Arefused%20nothing")
+    assert any("a\\nrefused nothing" in e for e in served.events())
+    assert "\nrefused nothing" not in Path(served.log).read_text()
