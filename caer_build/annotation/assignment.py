@@ -202,7 +202,9 @@ def _next(
     if person.qualified_at is None:
         begun = connection.scalar(
             select(func.count()).where(
-                t.errand.c.annotator_id == desk.annotator_id, t.errand.c.purpose == "practice"
+                t.errand.c.annotator_id == desk.annotator_id,
+                t.errand.c.purpose == "practice",
+                t.errand.c.leased_at >= person.practice_from,
             )
         )
         if (begun or 0) >= desk.settings.practice_clips:

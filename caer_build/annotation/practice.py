@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, func, or_, select
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import qualify
@@ -16,7 +16,7 @@ class Feedback:
     """What a person is told after a practice clip.
 
     Attributes:
-        n_done, n_all: practice clips answered, and how many there are.
+        n_done, n_all: practice clips answered in this round, and how many it has.
         passed: None: the round goes on.
     """
 
@@ -31,13 +31,29 @@ class Feedback:
 
 def after_practice(connection: Connection, desk: Desk, clip_id: str) -> Feedback:
     """Tells how a practice clip went, and ends the round after its last one."""
+    me = desk.annotator_id
+    mine = (t.errand.c.annotator_id == me) & (t.errand.c.purpose == "practice")
+    began = connection.scalar(
+        select(t.annotator.c.practice_from).where(t.annotator.c.annotator_id == me)
+    )
     rows = connection.execute(
         select(t.vote.c.clip_id, t.vote.c.emotion, t.clip.c.gold_emotion, t.clip.c.gold_reason)
         .join(t.clip, t.clip.c.clip_id == t.vote.c.clip_id)
-        .where(t.vote.c.annotator_id == desk.annotator_id, t.vote.c.purpose == "practice")
+        .join(t.errand, t.errand.c.clip_id == t.vote.c.clip_id)
+        .where(
+            t.vote.c.annotator_id == me,
+            t.vote.c.purpose == "practice",
+            mine,
+            t.errand.c.leased_at >= began,
+        )
     ).all()
-    n_clips = len(connection.execute(select(t.clip.c.clip_id).where(t.clip.c.is_practice)).all())
-    n_all = min(desk.settings.practice_clips, n_clips)
+    n_held = connection.scalar(select(func.count()).where(mine, ~t.errand.c.answered)) or 0
+    seen = [
+        exists().where(table.c.clip_id == t.clip.c.clip_id, table.c.annotator_id == me)
+        for table in (t.slot, t.errand, t.declined)
+    ]
+    n_unseen = connection.scalar(select(func.count()).where(t.clip.c.is_practice, ~or_(*seen))) or 0
+    n_all = min(desk.settings.practice_clips, len(rows) + n_held + n_unseen)
     n_right = sum(row.emotion == row.gold_emotion for row in rows)
     passed = None
     if len(rows) >= n_all:

@@ -107,6 +107,7 @@ clip = Table(
         postgresql_where=text("n_open > 0"),
     ),
     Index("ix_clip_shot", "shot_id"),
+    Index("ix_clip_slots", "clip_id", "n_slots", "n_open"),
     Index("ix_clip_gold", "gold_emotion", sqlite_where=text("gold_emotion IS NOT NULL"),
           postgresql_where=text("gold_emotion IS NOT NULL")),
 )  # fmt: skip
@@ -124,6 +125,8 @@ annotator = Table(
     Column("consented_at", BigInteger, doc="ms; null: has not agreed"),
     Column("consent_sha256", Text, doc="of the text that was agreed to"),
     Column("qualified_at", BigInteger, doc="ms; null: practice is still ahead"),
+    Column("practice_from", BigInteger, nullable=False, server_default=text("0"),
+           doc="ms; practice before it counts no more"),
     Column("retired_at", BigInteger, doc="ms; null: active"),
     Column("n_given", Integer, nullable=False, server_default=text("0"),
            doc="clips given out; seeds the next choice"),
@@ -228,7 +231,13 @@ vote = Table(
     ),
     CheckConstraint("revision >= 1", "revision"),
     Index("ix_vote_author", "annotator_id", "vote_id"),
-)
+    # What a manager's pages count, so that they never read whole rows.
+    Index("ix_vote_said", "purpose", "clip_id", "revision", "emotion", "flag",
+          "confidence_step", "confidence_steps"),
+    Index("ix_vote_worked", "annotator_id", "answered_at", "shown_at", "purpose", "revision"),
+    Index("ix_vote_flag", "flag", "clip_id", sqlite_where=text("flag IS NOT NULL"),
+          postgresql_where=text("flag IS NOT NULL")),
+)  # fmt: skip
 
 pair = Table(
     "pair",

@@ -99,12 +99,12 @@ def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
     """Takes an answer. The same request again gives the same receipt.
 
     Raises:
-        LeaseLost: if somebody else has the clip now.
+        LeaseLost: if somebody else has the clip now, or it was taken back.
         DuplicateVote: if this person has answered this clip, or the request id is another's.
         NotAllowed: if the clip was never given to this person, or was not heard.
         VoteError: if there is no such step of confidence.
     """
-    lock_annotator(connection, desk.annotator_id)
+    person = lock_annotator(connection, desk.annotator_id)
     clip = _clip_of(connection, desk, answer.public_id, answer.ticket)
     before = connection.execute(
         select(t.vote).where(t.vote.c.request_id == answer.request_id)
@@ -120,6 +120,8 @@ def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
             update(t.errand).where(t.errand.c.errand_id == errand.errand_id).values(answered=True)
         )
         return _insert(connection, desk, answer, clip_id=clip.clip_id, purpose=errand.purpose)
+    if person.qualified_at is None:
+        raise LeaseLost("This clip was taken out of your practice.", "Go on with the next clip.")
     slot = _own_slot(connection, desk, clip.clip_id)
     connection.execute(
         update(t.slot)

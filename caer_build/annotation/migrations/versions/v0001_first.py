@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("consented_at", sa.BigInteger(), nullable=True),
         sa.Column("consent_sha256", sa.Text(), nullable=True),
         sa.Column("qualified_at", sa.BigInteger(), nullable=True),
+        sa.Column("practice_from", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("retired_at", sa.BigInteger(), nullable=True),
         sa.Column("n_given", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("frontier", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -125,6 +126,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("gold_emotion IS NOT NULL"),
     )
     op.create_index("ix_clip_shot", "clip", ["shot_id"], unique=False)
+    op.create_index("ix_clip_slots", "clip", ["clip_id", "n_slots", "n_open"], unique=False)
     op.create_index(
         "ix_clip_wanted",
         "clip",
@@ -382,6 +384,34 @@ def upgrade() -> None:
         sa.UniqueConstraint("request_id", name=op.f("uq_vote_request_id")),
     )
     op.create_index("ix_vote_author", "vote", ["annotator_id", "vote_id"], unique=False)
+    op.create_index(
+        "ix_vote_flag",
+        "vote",
+        ["flag", "clip_id"],
+        unique=False,
+        sqlite_where=sa.text("flag IS NOT NULL"),
+        postgresql_where=sa.text("flag IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_vote_said",
+        "vote",
+        [
+            "purpose",
+            "clip_id",
+            "revision",
+            "emotion",
+            "flag",
+            "confidence_step",
+            "confidence_steps",
+        ],
+        unique=False,
+    )
+    op.create_index(
+        "ix_vote_worked",
+        "vote",
+        ["annotator_id", "answered_at", "shown_at", "purpose", "revision"],
+        unique=False,
+    )
     if op.get_bind().dialect.name == "sqlite":
         for event in ("UPDATE", "DELETE"):
             op.execute(_SQLITE_KEEPS_VOTES.format(event=event))

@@ -1,0 +1,164 @@
+"""One clip with everything that was said of it, and lists of clips: for managers only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sqlalchemy import Connection, or_, select
+
+from caer_build.annotation import tables as t
+from caer_build.annotation.consensus import Consensus, paper_rule
+from caer_build.annotation.project import raise_votes, unpacked
+from caer_build.annotation.standing import Given, standing_of, with_status
+from caer_build.errors import VoteError
+
+MOST_VOTES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A clip in a list."""
+
+    clip_id: str
+    public_id: str
+    length_ms: int
+    n_slots: int
+    gold_emotion: str | None
+    is_practice: bool
+    consensus: Consensus
+    answers: tuple[Given, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer with its author.
+
+    Attributes:
+        is_standing: no later one replaces it.
+    """
+
+    name: str
+    alias: str
+    purpose: str
+    revision: int
+    emotion: str | None
+    flag: str | None
+    reason: str | None
+    confidence_step: int | None
+    confidence_steps: int
+    shown_at: int
+    answered_at: int
+    is_standing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """A clip as a manager sees it.
+
+    Attributes:
+        times_ms: when each frame is shown.
+        boxes: of the target's face in each frame, px, or None.
+        said: all answers of all purposes, oldest first.
+    """
+
+    listed: Listed
+    show: str
+    episode_id: str
+    person_id: str | None
+    gold_reason: str | None
+    width: int
+    height: int
+    has_audio: bool
+    times_ms: list[int]
+    boxes: list[list[float] | None]
+    said: tuple[Said, ...]
+
+
+def clips_by_status(
+    connection: Connection, statuses: Sequence[str], after: str = "", limit: int = 50
+) -> list[Listed]:
+    """Clips that somebody answered and that have one of some statuses, by clip_id, after one."""
+    found = list(islice(with_status(connection, statuses, after), limit))
+    rows = _rows(connection, [standing.clip_id for standing in found])
+    return [_listed(rows[s.clip_id], s.consensus, s.answers) for s in found]
+
+
+def find_clip(connection: Connection, text: str) -> str | None:
+    """The clip_id of a clip that is called so, by its id or its public id."""
+    text = text.strip()
+    return connection.scalar(
+        select(t.clip.c.clip_id).where(or_(t.clip.c.clip_id == text, t.clip.c.public_id == text))
+    )
+
+
+def dossier(connection: Connection, clip_id: str) -> Dossier:
+    """Everything about a clip.
+
+    Raises:
+        VoteError: if there is no such clip.
+    """
+    clip = connection.execute(select(t.clip).where(t.clip.c.clip_id == clip_id)).first()
+    if clip is None:
+        raise VoteError(f"The project has no clip {clip_id}.")
+    standing = standing_of(connection, [clip_id]).get(clip_id)
+    answers = () if standing is None else standing.answers
+    consensus = paper_rule((), clip.n_slots) if standing is None else standing.consensus
+    packed = unpacked(clip.faces)
+    target = next((face["boxes"] for face in packed["faces"] if face["target"]), None)
+    return Dossier(
+        _listed(clip, consensus, answers), clip.show, clip.episode_id, clip.person_id,
+        clip.gold_reason, clip.width, clip.height, clip.has_audio, packed["times_ms"],
+        target or [None] * len(packed["times_ms"]), tuple(_said(connection, clip_id)),
+    )  # fmt: skip
+
+
+def ask_for_more(connection: Connection, clip_ids: Sequence[str], votes: int) -> int:
+    """Lets clips take ``votes`` answers where they take fewer; how many clips that changed.
+
+    Raises:
+        VoteError: for more than :data:`MOST_VOTES`.
+    """
+    if votes > MOST_VOTES:
+        raise VoteError(f"A clip takes at most {MOST_VOTES} answers, found {votes}.")
+    return raise_votes(connection, sorted(clip_ids), votes)
+
+
+def _rows(connection: Connection, clip_ids: Sequence[str]) -> Mapping[str, t.AnyRow]:
+    rows = connection.execute(
+        select(
+            t.clip.c.clip_id, t.clip.c.public_id, t.clip.c.length_ms, t.clip.c.n_slots,
+            t.clip.c.gold_emotion, t.clip.c.is_practice,
+        ).where(t.clip.c.clip_id.in_(clip_ids))
+    )  # fmt: skip
+    return {row.clip_id: row for row in rows}
+
+
+def _listed(row: t.AnyRow, consensus: Consensus, answers: tuple[Given, ...]) -> Listed:
+    return Listed(
+        row.clip_id, row.public_id, row.length_ms, row.n_slots, row.gold_emotion,
+        row.is_practice, consensus, answers,
+    )  # fmt: skip
+
+
+def _said(connection: Connection, clip_id: str) -> list[Said]:
+    rows = connection.execute(
+        select(t.vote, t.annotator.c.name, t.annotator.c.alias)
+        .join(t.annotator, t.annotator.c.annotator_id == t.vote.c.annotator_id)
+        .where(t.vote.c.clip_id == clip_id)
+        .order_by(t.vote.c.vote_id)
+    ).all()
+    newest = {(r.annotator_id, r.purpose): r.revision for r in sorted(rows, key=_revision)}
+    return [
+        Said(
+            r.name, r.alias, r.purpose, r.revision, r.emotion, r.flag, r.reason,
+            r.confidence_step, r.confidence_steps, r.shown_at, r.answered_at,
+            newest[r.annotator_id, r.purpose] == r.revision,
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def _revision(row: t.AnyRow) -> int:
+    return int(row.revision)
