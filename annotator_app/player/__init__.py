@@ -10,6 +10,7 @@
       stage.js deck.js         the clip on the screen and the next one behind it
       facebox.js soundcheck.js the box around the face; is there sound
       input.js keys.js         what a key or click means
+      answering.js             the answer in progress
       missing.js wording.js    what is said about an answer
       screen.js dialogs.js pages.js worktime.js
 

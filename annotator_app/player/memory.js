@@ -60,9 +60,11 @@ export function dropDraft(draft) {
   write(DRAFTS, others);
 }
 
-/** Forgets what was begun for clips that are not held any more. */
+/** Forgets what was begun for clips that are not held any more, and for changes that ended. */
 export function forgetOthers(clips) {
-  const kept = Object.entries(read(DRAFTS)).filter(([, draft]) => clips.includes(draft.clip));
+  const { revising } = session();
+  const kept = Object.entries(read(DRAFTS)).filter(([, { clip, revises }]) =>
+    revises === null ? clips.includes(clip) : revises === revising);
   write(DRAFTS, Object.fromEntries(kept));
 }
 

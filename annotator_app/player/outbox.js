@@ -45,25 +45,31 @@ export function waiting(person) {
   return [...found.values()].filter((e) => e?.person === person).sort((a, b) => a.at - b.at);
 }
 
+/** Asks until there is an answer. `tell()` is called after every attempt that got none. */
+export async function untilAnswered(question, tell) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await question();
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      tell();
+      await untilWorthATry(WAITS_MS[Math.min(attempt, WAITS_MS.length - 1)]);
+    }
+  }
+}
+
 /** Sends until the server answers; gives its answer.
  *
  * `server.csrf` goes with it, and is brought up to date when somebody signed in anew meanwhile.
- * `tell()` is called after every attempt that got no answer. Throws Refused when the server says
- * no.
+ * Throws Refused when the server says no.
  */
 export async function deliver(entry, server, tell) {
-  for (let attempt = 0; ; ) {
-    try {
-      return await post(entry.path, withWaiting(entry), server.csrf);
-    } catch (error) {
-      if (!(error instanceof Unreachable)) {
-        if (error.status === 403 && (await isStale(server))) continue;
-        throw error;
-      }
-      tell();
-      await untilWorthATry(WAITS_MS[Math.min(attempt, WAITS_MS.length - 1)]);
-      attempt += 1;
-    }
+  const send = () => post(entry.path, withWaiting(entry), server.csrf);
+  try {
+    return await untilAnswered(send, tell);
+  } catch (error) {
+    if (error.status !== 403 || error.body.next || !(await isStale(server))) throw error;
+    return untilAnswered(send, tell);
   }
 }
 

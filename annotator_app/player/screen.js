@@ -61,7 +61,7 @@ export class Screen {
       button.querySelector("kbd").dataset.code = stepCode(k);
     });
     this.part("steps").replaceChildren(...steps);
-    this.part("steps").dataset.many = confidence.length > 5 ? "yes" : "no";
+    this.part("answer").dataset.many = confidence.length > 5 ? "yes" : "no";
     this.print(this.#printed);
   }
 
@@ -100,11 +100,12 @@ export class Screen {
     line.classList.remove("urged");
     void line.offsetWidth; // lets the same animation begin again
     line.classList.add("urged");
-    this.say(line.textContent, "warn");
+    this.part("spoken").textContent = line.textContent;
   }
 
   calm() {
     this.part("missing").classList.remove("urged");
+    this.part("spoken").textContent = "";
   }
 
   /** What stands above the answer, and whether it changes an earlier one. */
@@ -184,7 +185,7 @@ export class Screen {
 
 function actionButton({ text, key, href, act }, k) {
   const made = href ? element("a", { href }, text) : element("button", { type: "button" }, text);
-  made.className = k === 0 ? "send" : "quiet";
+  made.className = k === 0 && key === "Enter" ? "send" : "quiet";
   if (key) made.append(" ", element("kbd", {}, key));
   if (act) made.addEventListener("click", act);
   return made;

@@ -5,15 +5,14 @@
 //
 // The next clip is never shown before the server has said that it has the answer.
 
-import { Refused, Unreachable, getLast, getWork, post } from "./api.js";
+import { Refused, getLast, getWork, post } from "./api.js";
+import { Answering } from "./answering.js";
 import { askBreak, askDecline, askReason, showHelp } from "./dialogs.js";
 import { listen } from "./input.js";
 import { printedKeys, stepCode } from "./keys.js";
-import {
-  belongsTo, changeOf, draftOf, dropDraft, forgetOthers, freshId, remember, saveDraft, session,
-} from "./memory.js";
+import { belongsTo, changeOf, draftOf, forgetOthers, remember, session } from "./memory.js";
 import { missing, missingLine } from "./missing.js";
-import { deliver, drop, keep, untilWorthATry, waiting } from "./outbox.js";
+import { deliver, drop, keep, untilAnswered, waiting } from "./outbox.js";
 import * as pages from "./pages.js";
 import { Screen } from "./screen.js";
 import { checkSound } from "./soundcheck.js";
@@ -22,7 +21,6 @@ import { bannerOf, feedbackNotice, inWords, refusalNotice } from "./wording.js";
 import { active, isBreakDue, putOff, rested } from "./worktime.js";
 
 const TICK_MS = 250;
-const RETRY_MS = 3000;
 const LEASE_S = 300;
 const DOUBLE_PRESS_MS = 350;
 
@@ -31,8 +29,7 @@ export class Work {
   #screen;
   #stage;
   #server = null; // what GET /api/work said, kept up to date
-  #task = null;
-  #draft = null;
+  #current = null; // the answer in progress
   #view = "page";
   #sending = false;
   #actions = []; // of the page that is shown
@@ -56,7 +53,7 @@ export class Work {
     const { signal } = this.#ending;
     listen(this.#root, () => this.#server?.confidence.length ?? 0, this.act, signal);
     document.addEventListener("visibilitychange", () => this.#sight(), { signal });
-    window.addEventListener("pagehide", () => this.#save(), { signal });
+    window.addEventListener("pagehide", () => this.#current?.save(), { signal });
     window.addEventListener("resize", () => this.#stage.fit(), { signal });
     this.#timers.push(setInterval(() => this.#tick(), TICK_MS));
     this.#stage.fit();
@@ -65,7 +62,7 @@ export class Work {
   }
 
   close() {
-    this.#save();
+    this.#current?.save();
     this.#ending.abort();
     this.#timers.forEach(clearInterval);
     this.#stage.close();
@@ -75,8 +72,16 @@ export class Work {
 
   #load = async () => {
     this.#page(pages.LOADING);
-    const reply = await this.#untilAnswered(getWork);
-    if (!reply) return;
+    const away = () => this.#screen.say("The server cannot be reached. Trying again …", "bad");
+    let reply;
+    try {
+      reply = await untilAnswered(getWork, away);
+    } catch (error) {
+      this.#turnedAway(error);
+      return;
+    }
+    if (this.#ending.signal.aborted) return;
+    this.#screen.say("");
     this.#server = reply;
     belongsTo(reply.person.name);
     this.#screen.choices(reply.emotions, reply.confidence);
@@ -99,83 +104,65 @@ export class Work {
     else await this.#next();
   };
 
-  /** Asks until there is an answer; null after it was refused, which is on the screen then. */
-  async #untilAnswered(question) {
-    while (!this.#ending.signal.aborted) {
-      try {
-        return await question();
-      } catch (error) {
-        if (!(error instanceof Unreachable)) {
-          this.#turnedAway(error);
-          return null;
-        }
-        this.#screen.say("The server cannot be reached. Trying again …", "bad");
-        await untilWorthATry(RETRY_MS);
-      }
-    }
-    return null;
-  }
-
   #tellTrouble = () => this.#screen.say("Not saved yet, trying again …", "bad");
 
   #turnedAway(error) {
     if (!(error instanceof Refused)) throw error;
-    this.#save();
+    this.#current?.save();
     this.#screen.say("");
-    const begun = Boolean(this.#draft?.emotion || this.#draft?.flag);
-    this.#page(error.status === 401 ? pages.signedOut(begun) : pages.notYet(error));
+    const kept = this.#current?.begun ?? false;
+    this.#page(error.status === 401 ? pages.signedOut(kept) : pages.notYet(error));
   }
 
   #apply(reply) {
     Object.assign(this.#server, reply);
     this.#screen.count(this.#server);
     this.#screen.part("undo").disabled = !this.#server.can_undo;
-    forgetOthers([...this.#server.tasks.map((task) => task.clip), this.#task?.clip]);
+    forgetOthers([...this.#server.tasks, this.#current?.task].map((task) => task?.clip));
   }
 
   /** Hands an answer over, and goes on when the server has it. */
   async #handOver(entry) {
-    const draft = this.#draft;
+    const answering = this.#current;
     this.#sending = true;
     this.#stage.pause();
     this.#screen.busy(true);
     this.#screen.say("Saving …");
     try {
       const reply = await deliver(entry, this.#server, this.#tellTrouble);
-      this.#done(entry, draft, reply);
+      this.#done(entry, answering, reply);
       const sent = entry.path === "/api/decline" ? "Passed on" : "Saved";
       this.#screen.say(sent, "good");
       if (this.#ending.signal.aborted) return;
       if (!reply.feedback) await this.#next();
-      else this.#notice(feedbackNotice(reply.feedback, draft, this.#server.confidence));
+      else this.#notice(feedbackNotice(reply.feedback, answering.draft, this.#server.confidence));
     } catch (error) {
-      this.#refused(entry, draft, error);
+      this.#refused(entry, answering, error);
     } finally {
       this.#sending = false;
       this.#screen.busy(false);
     }
   }
 
-  #done(entry, draft, reply) {
+  #done(entry, answering, reply) {
     drop(entry);
-    dropDraft(draft);
+    answering.forget();
     remember({ revising: null });
-    this.#task = null;
+    this.#current = null;
     this.#apply(reply);
   }
 
-  #refused(entry, draft, error) {
+  #refused(entry, answering, error) {
     if (!(error instanceof Refused)) throw error;
     if (error.status === 401 || error.body.next) {
       this.#turnedAway(error); // it stays in the outbox until they are back
     } else if (error.status === 409) {
-      this.#done(entry, draft, error.body);
+      this.#done(entry, answering, error.body);
       this.#screen.say("Not taken", "bad");
-      this.#notice(refusalNotice(error, draft, this.#server.confidence));
+      this.#notice(refusalNotice(error, answering.draft, this.#server.confidence));
     } else {
       drop(entry);
-      draft.request_id = freshId();
-      this.#save();
+      answering.renew();
       this.#screen.say(error.message, "bad");
     }
   }
@@ -193,7 +180,7 @@ export class Work {
   }
 
   async #renew() {
-    if (document.hidden || !this.#task || this.#sending) return;
+    if (document.hidden || !this.#current || this.#sending) return;
     try {
       await post("/api/renew", {}, this.#server.csrf);
     } catch (error) {
@@ -203,7 +190,7 @@ export class Work {
 
   /** Another window may have gone on meanwhile. */
   async #sync() {
-    if (!this.#task || this.#sending || this.#view !== "answer") return;
+    if (this.#sending || this.#view !== "answer") return;
     let reply;
     try {
       reply = await getWork();
@@ -213,9 +200,8 @@ export class Work {
     }
     if (this.#sending || this.#view !== "answer") return;
     this.#apply(reply);
-    const begun = this.#draft.emotion || this.#draft.flag || this.#draft.revises !== null;
-    const held = reply.tasks.some((task) => task.clip === this.#task.clip);
-    if (!begun && !held) await this.#next();
+    const held = reply.tasks.some((task) => task.clip === this.#current.task.clip);
+    if (!this.#current.begun && !held) await this.#next();
   }
 
   // --- on the screen -----------------------------------------------------------------------
@@ -223,7 +209,7 @@ export class Work {
   #next = async () => {
     const { state, tasks, break_after_min } = this.#server;
     if (tasks.length === 0) {
-      this.#task = null;
+      this.#current = null;
       const rest = pages.nothingLeft(this.#load, this.#server.can_undo && this.#undo);
       this.#page(state === "practice_failed" ? pages.PRACTICE_FAILED : rest);
     } else if (!session().sound_checked) {
@@ -238,7 +224,7 @@ export class Work {
   };
 
   #show(task, draft) {
-    [this.#task, this.#draft, this.#view] = [task, draft, "answer"];
+    [this.#current, this.#view] = [new Answering(task, draft), "answer"];
     this.#screen.view("answer");
     this.#screen.banner(bannerOf(task, draft), draft.revises !== null);
     this.#stage.show(task, this.#server.tasks.find((other) => other.clip !== task.clip));
@@ -261,16 +247,16 @@ export class Work {
 
   #refresh() {
     this.#stage?.draw();
-    if (this.#view !== "answer" || !this.#draft) return;
-    const phrases = this.#missing();
-    this.#screen.chosen(this.#draft);
-    this.#screen.missing(missingLine(phrases, this.#draft), phrases.length === 0);
+    if (this.#view !== "answer" || !this.#current) return;
+    const [phrases, { draft }] = [this.#missing(), this.#current];
+    this.#screen.chosen(draft);
+    this.#screen.missing(missingLine(phrases, draft), phrases.length === 0);
   }
 
   #missing() {
     const printed = (code) => this.#screen.printed(code);
     const last = stepCode(this.#server.confidence.length - 1);
-    return missing(this.#draft, this.#task, {
+    return missing(this.#current.draft, this.#current.task, {
       sound_on: this.#stage.sound,
       speed: this.#stage.speed,
       left_ms: this.#stage.left_ms,
@@ -283,7 +269,7 @@ export class Work {
   }
 
   #sight() {
-    this.#save();
+    this.#current?.save();
     this.#stage.sight(!document.hidden && this.#view !== "page");
     if (!document.hidden) this.#sync();
   }
@@ -292,14 +278,8 @@ export class Work {
     const now = performance.now();
     const passed = Math.min(now - this.#ticked, 4 * TICK_MS);
     this.#ticked = now;
-    if (this.#view !== "answer" || this.#sending || document.hidden || !this.#draft) return;
-    const before = this.#draft.shown_ms;
-    this.#draft.shown_ms += passed;
-    if (Math.floor(before / 1000) !== Math.floor(this.#draft.shown_ms / 1000)) this.#save();
-  }
-
-  #save() {
-    if (this.#task && this.#draft) saveDraft(this.#draft);
+    if (this.#view !== "answer" || this.#sending || document.hidden) return;
+    this.#current?.seen(passed);
   }
 
   // --- what a person does ------------------------------------------------------------------
@@ -333,7 +313,7 @@ export class Work {
     const answers = {
       emotion: () => this.#choose({ emotion: emotion ?? this.#server.emotions[index], flag: null }),
       cannot_tell: () => this.#choose({ emotion: null, step: null, flag: "cannot_tell" }),
-      step: () => this.#draft.flag || this.#choose({ step: index }),
+      step: () => this.#current.draft.flag || this.#choose({ step: index }),
       send: () => this.#send(),
       undo: () => this.#undo(),
       broken: () => this.#broken(),
@@ -344,17 +324,14 @@ export class Work {
   }
 
   #choose(changes) {
-    Object.assign(this.#draft, { reason: null }, changes);
+    this.#current.choose(changes);
     this.#screen.calm();
-    this.#save();
     this.#refresh();
   }
 
   #played(clean) {
     if (this.#view !== "answer" || this.#sending) return;
-    this.#draft.plays += 1;
-    this.#draft.heard ||= clean;
-    this.#save();
+    this.#current.played(clean);
     this.#refresh();
   }
 
@@ -363,14 +340,7 @@ export class Work {
       this.#screen.urge();
       return;
     }
-    const draft = this.#draft;
-    await this.#handOver(keep(this.#server.person.name, {
-      request_id: draft.request_id, clip: draft.clip, ticket: draft.ticket,
-      emotion: draft.emotion, flag: draft.flag, reason: draft.reason, confidence_step: draft.step,
-      shown_ms: Math.round(draft.shown_ms), waited_ms: 0, play_count: draft.plays,
-      heard: draft.heard, speed: this.#stage.speed, audio_on: this.#stage.sound,
-      revises: draft.revises,
-    }));
+    await this.#handOver(keep(this.#server.person.name, this.#current.body(this.#stage)));
   }
 
   async #broken() {
@@ -381,14 +351,14 @@ export class Work {
   }
 
   async #decline() {
-    if (this.#draft.revises !== null) return;
+    if (this.#current.changing) return;
     if (!(await this.#stage.aside(() => askDecline(this.#screen)))) return;
-    const { clip, ticket } = this.#task;
+    const { clip, ticket } = this.#current.task;
     await this.#handOver({ path: "/api/decline", body: { clip, ticket }, at: Date.now() });
   }
 
   #undo = async () => {
-    if (this.#draft?.revises && this.#task) return;
+    if (this.#current?.changing) return;
     let last = null;
     try {
       if (this.#server.can_undo) last = await getLast();
@@ -401,15 +371,15 @@ export class Work {
       if (this.#view === "page") await this.#next();
       return;
     }
-    this.#save();
+    this.#current?.save();
     remember({ revising: last.said.vote_id });
     this.#screen.say("");
     this.#show(last.task, changeOf(last.task, last.said));
   };
 
   #leaveChange() {
-    if (this.#draft.revises === null) return;
-    dropDraft(this.#draft);
+    if (!this.#current.changing) return;
+    this.#current.forget();
     remember({ revising: null });
     this.#screen.say("Left as it was.");
     this.#next();

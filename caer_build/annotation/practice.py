@@ -65,3 +65,32 @@ def after_practice(connection: Connection, desk: Desk, clip_id: str) -> Feedback
         this.gold_emotion, this.gold_reason, this.emotion == this.gold_emotion,
         len(rows), n_right, n_all, passed,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A practice clip that a person has answered.
+
+    Attributes:
+        answered: the person's emotion; None: a flag.
+    """
+
+    public_id: str
+    expected: str
+    reason: str
+    answered: str | None
+
+
+def examples(connection: Connection, annotator_id: int) -> list[Example]:
+    """The practice clips of a person's own round, in the order in which they came."""
+    rows = connection.execute(
+        select(t.clip.c.public_id, t.clip.c.gold_emotion, t.clip.c.gold_reason, t.vote.c.emotion)
+        .join(t.clip, t.clip.c.clip_id == t.vote.c.clip_id)
+        .where(
+            t.vote.c.annotator_id == annotator_id,
+            t.vote.c.purpose == "practice",
+            t.clip.c.is_practice,
+        )
+        .order_by(t.vote.c.vote_id)
+    )
+    return [Example(*row) for row in rows]
