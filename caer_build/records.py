@@ -38,6 +38,8 @@ RejectReason = Literal[
 REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)
 VotePurpose = Literal["vote", "gold", "repeat", "practice", "adjudication"]
 VoteFlag = Literal["cannot_tell", "broken"]
+VOTE_PURPOSES: tuple[str, ...] = get_args(VotePurpose)
+VOTE_FLAGS: tuple[str, ...] = get_args(VoteFlag)
 LANDMARK_VALUES = 10
 """Five points as x0 y0 … x4 y4: right eye, left eye, nose, right and left mouth corner
 (right and left as the person means them), px of the displayed frame."""
@@ -483,9 +485,8 @@ class Vote:
     audio_on: bool
 
     def __post_init__(self) -> None:
-        _require_choice(self, "purpose", VotePurpose)
-        if self.flag is not None:
-            _require_choice(self, "flag", VoteFlag)
+        _require(self.purpose in VOTE_PURPOSES, self, "a purpose of votes", self.purpose)
+        _require(self.flag is None or self.flag in VOTE_FLAGS, self, "a flag of votes", self.flag)
         answer, step = (self.emotion, self.flag), self.confidence_step
         _require(8 <= len(self.request_id) <= 64, self, "a request_id of 8 to 64", self.request_id)
         _require(self.revision >= 1, self, "revision >= 1", self.revision)

@@ -15,7 +15,7 @@ slot that its author holds. Times are integers: milliseconds since 1970, UTC.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -36,10 +36,9 @@ from sqlalchemy import (
     text,
 )
 
-from caer_build.records import EMOTIONS, VoteFlag, VotePurpose
+from caer_build.records import EMOTIONS, VOTE_FLAGS, VOTE_PURPOSES
 
-FLAGS: tuple[str, ...] = get_args(VoteFlag)
-PURPOSES: tuple[str, ...] = get_args(VotePurpose)
+FLAGS, PURPOSES = VOTE_FLAGS, VOTE_PURPOSES
 ERRANDS = PURPOSES[1:]
 ROLES = ("annotator", "adjudicator", "manager")
 

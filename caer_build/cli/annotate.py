@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from caer_build.cli.annotate_project import AsJson, Db, Work, opened
 
 if TYPE_CHECKING:
     from caer_build.annotation.database import Database
     from caer_build.store import Workspace
 
-Work = Annotated[Path, typer.Argument(help="The workspace.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Db = Annotated[
-    str | None,
-    typer.Option(
-        "--db",
-        metavar="URL",
-        help="The database; postgresql+psycopg://USER@HOST/NAME. Remembered, without its password.",
-    ),
-]
 BaseUrl = Annotated[
     str | None,
     typer.Option(
@@ -43,35 +32,6 @@ def add_to(app: typer.Typer) -> None:
     group.command("serve")(serve)
     group.command("status")(status)
     app.add_typer(group, name="annotate")
-
-
-@contextmanager
-def _opened(work: Path, url: str | None) -> Iterator[tuple[Workspace, Database]]:
-    """The workspace and the database of its project.
-
-    Raises:
-        ModelMissing: if the packages of the extra are not installed.
-    """
-    from caer_build.errors import ModelMissing
-    from caer_build.store import Workspace
-
-    try:
-        from caer_build.annotation.database import Database
-        from caer_build.annotation.whereabouts import database_url, remember
-    except ImportError as error:
-        raise ModelMissing(
-            f"Labelling needs a package that is not installed: {error.name}.",
-            "pip install 'caer-build[app]'",
-        ) from error
-
-    workspace = Workspace.open(work.absolute())
-    database = Database(database_url(workspace, url))
-    try:
-        yield workspace, database
-        # Only what has worked is worth remembering.
-        remember(workspace, url, None)
-    finally:
-        database.close()
 
 
 def _link(workspace: Workspace, database: Database, role: str, note: str) -> str:
@@ -103,7 +63,7 @@ def init(
     from caer_build.annotation.whereabouts import remember
     from caer_build.cli.progress import Bars, say
 
-    with _opened(work, db) as (workspace, database):
+    with opened(work, db) as (workspace, database):
         with workspace.locked(say), Bars() as bars:
             bars.started("freeze", "clips")
             extent = extend(
@@ -136,7 +96,7 @@ def invite(
 
     Example: [bold]caer annotate invite work --for "Ada"[/bold]
     """
-    with _opened(work, db) as (workspace, database):
+    with opened(work, db) as (workspace, database):
         typer.echo(_link(workspace, database, role, name))
 
 
@@ -165,7 +125,7 @@ def serve(
     """
     from caer_build.annotation.whereabouts import remember
 
-    with _opened(work, db) as (workspace, database):
+    with opened(work, db) as (workspace, database):
         from annotator_app.opening import place_of
         from annotator_app.server import serve as serve_place
 
@@ -183,7 +143,7 @@ def status(work: Work, db: Db = None, as_json: AsJson = False) -> None:
     from caer_build.annotation.office import Office
     from caer_build.annotation.standing import standing
 
-    with _opened(work, db) as (_, database):
+    with opened(work, db) as (_, database):
         office = Office(database)
         with database.reading() as connection:
             found = standing(connection, office.clock())

@@ -1,0 +1,221 @@
+"""Votes out of a project and into it: CSV, JSON lines, Parquet, and Label Studio's JSON.
+
+Exports name nobody: people are called by pseudonyms of the project's own
+(:func:`caer_build.annotation.ledger.pseudonyms`). An import is one transaction over all its
+files, decided row by row: what fits is taken, every row that does not is reported with its file,
+place and reason. A file that cannot be read as what it should be stops the import, and nothing
+of it stays. A dry run decides everything and keeps nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection, select
+
+from caer_build.annotation import tables as t
+from caer_build.annotation.database import Database
+from caer_build.annotation.events import record
+from caer_build.annotation.freezing import FOLDER
+from caer_build.annotation.intake import Offer, Refusal, take_in
+from caer_build.annotation.label_studio import (
+    Place,
+    labeling_config,
+    read_label_studio,
+    write_label_studio,
+)
+from caer_build.annotation.ledger import pseudonyms, recorded_votes
+from caer_build.annotation.project import load_settings
+from caer_build.annotation.revisions import latest
+from caer_build.annotation.vote_files import (
+    Entry,
+    read_csv,
+    read_jsonl,
+    read_parquet,
+    write_csv,
+    write_jsonl,
+    write_parquet,
+)
+from caer_build.errors import SchemaError
+from caer_build.records import Vote
+from caer_build.store import disk_errors, flush
+
+LABEL_STUDIO = "label-studio"
+FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".json": LABEL_STUDIO}
+"""by the ending of a file's name"""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, or, on a dry run, would do.
+
+    Attributes:
+        n_rows: rows that the files hold: taken, known and refused ones.
+        n_known: taken before; found by their request ids and passed over.
+        n_people: people who were new to the project.
+    """
+
+    dry_run: bool
+    n_rows: int
+    n_taken: int
+    n_known: int
+    n_refused: int
+    n_people: int
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        files: the votes, and for Label Studio its labeling interface.
+        n_votes: rows; every revision is one.
+    """
+
+    files: tuple[str, ...]
+    n_votes: int
+    n_clips: int
+    n_people: int
+
+
+def format_of(file: Path, given: str | None) -> str:
+    """The format that is given, or that the file's name says.
+
+    Raises:
+        SchemaError: if there is no such format.
+    """
+    found = given or FORMATS.get(file.suffix.lower(), "")
+    if found not in FORMATS.values():
+        raise SchemaError(
+            f"{given or file.name}: expected one of {', '.join(FORMATS.values())}.",
+            "Say which it is with --format.",
+        )
+    return found
+
+
+def import_votes(
+    database: Database,
+    files: Sequence[Path],
+    now_ms: int,
+    *,
+    given_format: str | None = None,
+    dry_run: bool = False,
+) -> Imported:
+    """Takes the votes of some files into a project.
+
+    Raises:
+        SchemaError: if a file is not what it should be.
+        VoteError: if the database holds no project.
+    """
+    readable = [(file, format_of(file, given_format)) for file in files]
+    offers: list[Offer] = []
+    refusals: list[Refusal] = []
+    place = _place(database)
+    for file, its_format in readable:
+        for entry in _entries(file, its_format, place):
+            if entry.vote is None:
+                refusals.append(Refusal(str(file), entry.place, entry.problem))
+            else:
+                offers.append(Offer(str(file), entry.place, entry.vote))
+    with database.writing() as connection:
+        kept = connection.begin_nested()
+        intake = take_in(connection, offers, now_ms)
+        refusals += intake.refusals
+        found = Imported(
+            dry_run, intake.n_taken + intake.n_known + len(refusals), intake.n_taken,
+            intake.n_known, len(refusals), intake.n_people, tuple(refusals),
+        )  # fmt: skip
+        if dry_run:
+            kept.rollback()
+        else:
+            names = ", ".join(file.name for file in files)
+            detail = f"{found.n_taken} votes taken, {found.n_refused} refused: {names}"
+            record(connection, "imported", now_ms, detail=detail)
+            kept.commit()
+    return found
+
+
+def export_votes(
+    database: Database,
+    file: Path,
+    *,
+    given_format: str | None = None,
+    only_latest: bool = False,
+) -> Exported:
+    """Writes the votes of a project; a file that is there is replaced when all is written.
+
+    Label Studio gets its labeling interface beside them, as ``<stem>.xml``.
+
+    Args:
+        only_latest: not the answers that were changed later.
+
+    Raises:
+        SchemaError: if the format is unknown.
+        StoreError: if it cannot be written.
+        VoteError: if the database holds no project.
+    """
+    its_format = format_of(file, given_format)
+    with database.reading() as connection:
+        votes = recorded_votes(connection, pseudonyms(connection))
+        videos = _videos(connection) if its_format == LABEL_STUDIO else {}
+        steps = load_settings(connection).confidence_steps
+    if only_latest:
+        votes = latest(votes)
+    writers: dict[str, Callable[[IO[bytes], Sequence[Vote]], None]] = {
+        "csv": write_csv,
+        "jsonl": write_jsonl,
+        "parquet": write_parquet,
+        LABEL_STUDIO: partial(write_label_studio, videos=videos),
+    }
+    _replace(file, lambda part: writers[its_format](part, votes))
+    files = [str(file)]
+    if its_format == LABEL_STUDIO:
+        interface = file.with_suffix(".xml")
+        steps = max([steps, *(v.confidence_steps for v in votes)])
+        _replace(interface, lambda part: part.write(labeling_config(steps).encode()))
+        files.append(str(interface))
+    return Exported(
+        tuple(files), len(votes), len({v.clip_id for v in votes}),
+        len({v.annotator_id for v in votes}),
+    )  # fmt: skip
+
+
+def _place(database: Database) -> Place:
+    with database.reading() as connection:
+        steps = load_settings(connection).confidence_steps
+        rows = connection.execute(select(t.clip.c.public_id, t.clip.c.clip_id))
+        return Place({row.public_id: row.clip_id for row in rows}, steps)
+
+
+def _entries(file: Path, its_format: str, place: Place) -> Iterator[Entry]:
+    if not file.is_file():
+        raise SchemaError(f"There is no file {file}.")
+    if its_format == LABEL_STUDIO:
+        return read_label_studio(file, place)
+    return {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}[its_format](file)
+
+
+def _videos(connection: Connection) -> dict[str, str]:
+    """Where Label Studio finds the clips if its local files are those of the workspace."""
+    rows = connection.execute(select(t.clip.c.clip_id, t.clip.c.public_id))
+    folder = f"/data/local-files/?d={FOLDER}/clips"
+    return {row.clip_id: f"{folder}/{row.public_id}.mp4" for row in rows}
+
+
+def _replace(file: Path, write: Callable[[IO[bytes]], object]) -> None:
+    part = file.with_name(f".{file.name}.part")
+    with disk_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as opened:
+                write(opened)
+            flush(part)
+            part.replace(file)
+            flush(file.parent)
+        finally:
+            part.unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""The votes of a project as records, and what people are called where votes leave it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from caer_build.annotation import tables as t
+from caer_build.annotation.office import SECRET
+from caer_build.errors import VoteError
+from caer_build.records import Vote
+
+_CHARACTERS = 12
+"""of a pseudonym; 48 bits: no two of a project's people are alike"""
+_COLUMNS = tuple(name for name in Vote.__dataclass_fields__ if name != "table")
+
+
+def aliases(connection: Connection) -> dict[int, str]:
+    """What pages call people, by annotator_id: a001 joined first."""
+    rows = connection.execute(select(t.annotator.c.annotator_id, t.annotator.c.alias))
+    return {row.annotator_id: row.alias for row in rows}
+
+
+def pseudonyms(connection: Connection) -> dict[int, str]:
+    """What exports call people, by annotator_id.
+
+    The same in every export of a project. Made with the project's own key, so that neither names
+    nor the order of joining, which an alias gives away, can be told from them or tried out.
+
+    Raises:
+        VoteError: if there is no project.
+    """
+    secret = connection.scalar(select(t.setting.c.value).where(t.setting.c.key == SECRET))
+    if secret is None:
+        raise VoteError("The database holds no project.", "Make one: caer annotate init WORK")
+    people = connection.scalars(select(t.annotator.c.annotator_id))
+    return {person: _pseudonym(secret, person) for person in people}
+
+
+def recorded_votes(connection: Connection, called: Mapping[int, str]) -> list[Vote]:
+    """All votes with all their revisions, oldest first.
+
+    Args:
+        called: what each annotator is called, such as :func:`pseudonyms`.
+    """
+    columns = [t.vote.c[name] for name in _COLUMNS]
+    rows = connection.execute(select(*columns).order_by(t.vote.c.vote_id))
+    who = _COLUMNS.index("annotator_id")
+    votes = []
+    for row in rows:
+        values: tuple[Any, ...] = (*row[:who], called[row[who]], *row[who + 1 :])
+        votes.append(Vote(*values))
+    return votes
+
+
+def _pseudonym(secret: str, annotator_id: int) -> str:
+    made = hmac.digest(secret.encode(), f"annotator:{annotator_id}".encode(), "sha256").hex()
+    return f"p{made[:_CHARACTERS]}"

@@ -1,0 +1,178 @@
+"""Votes in files: CSV, JSON lines and Parquet, all with the columns of :class:`Vote`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from pydantic import TypeAdapter, ValidationError
+
+from caer_build.arrow import to_table
+from caer_build.errors import SchemaError
+from caer_build.records import Vote
+
+COLUMNS = tuple(name for name in Vote.__dataclass_fields__ if name != "table")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+"""what a spreadsheet would run, or take off, at the start of a cell"""
+_BATCH = 10_000
+
+_vote = TypeAdapter(Vote)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one place of a file holds.
+
+    Attributes:
+        place: such as "line 7".
+        vote: None: it cannot be read; ``problem`` says why.
+    """
+
+    place: str
+    vote: Vote | None
+    problem: str = ""
+
+
+Reader: TypeAlias = Callable[[Path], Iterator[Entry]]
+
+
+def entry(place: str, values: object, *, strict: bool = False) -> Entry:
+    """The entry of a row that was read.
+
+    Args:
+        values: by column.
+        strict: texts that look like numbers are no numbers.
+    """
+    if not isinstance(values, Mapping):
+        return Entry(place, None, "Expected an object with the columns of a vote.")
+    strange = sorted(map(str, set(values) - set(COLUMNS)))
+    if strange:
+        return Entry(place, None, f"Unknown columns: {', '.join(strange)}.")
+    try:
+        if strict:
+            return Entry(place, _vote.validate_json(json.dumps(values), strict=True))
+        return Entry(place, _vote.validate_python(dict(values)))
+    except SchemaError as error:
+        return Entry(place, None, error.message)
+    except ValidationError as error:
+        found = [": ".join([*map(str, e["loc"]), e["msg"]]) for e in error.errors()]
+        return Entry(place, None, f"{'; '.join(found)}.")
+
+
+def read_csv(file: Path) -> Iterator[Entry]:
+    """Entries of a CSV file in UTF-8 with a header.
+
+    Raises:
+        SchemaError: if it is no such file.
+    """
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.reader(lines, strict=True)
+        try:
+            header = next(reader, [])
+            _check_columns(file, header)
+            for cells in reader:
+                place = f"line {reader.line_num}"
+                if len(cells) != len(header):
+                    problem = f"Expected {len(header)} cells, found {len(cells)}."
+                    yield Entry(place, None, problem)
+                    continue
+                said = [c.removeprefix("'") or None for c in cells]
+                yield entry(place, dict(zip(header, said, strict=True)))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise SchemaError(
+                f"{file}, line {reader.line_num + 1}: this is no CSV in UTF-8: {error}."
+            ) from error
+
+
+def read_jsonl(file: Path) -> Iterator[Entry]:
+    """Entries of a file with one JSON object a line; empty lines are passed over."""
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            place = f"line {number}"
+            try:
+                values = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                yield Entry(place, None, f"This is no JSON: {error}.")
+                continue
+            yield entry(place, values, strict=True)
+
+
+def read_parquet(file: Path) -> Iterator[Entry]:
+    """Entries of a Parquet file.
+
+    Raises:
+        SchemaError: if it is no such file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file) as table:
+            _check_columns(file, table.schema_arrow.names)
+            number = 0
+            for batch in table.iter_batches(_BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield entry(f"row {number}", row)
+    except (pa.ArrowException, OSError) as error:
+        raise SchemaError(f"{file} is no Parquet file that can be read: {error}.") from error
+
+
+def write_csv(file: IO[bytes], votes: Iterable[Vote]) -> None:
+    """Writes votes as CSV; a cell that a spreadsheet would run begins with an apostrophe."""
+    text = _Text(file)
+    # Both characters: a cell that holds either of them is quoted only then (Python 3.11).
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for vote in votes:
+        writer.writerow([_cell(getattr(vote, name)) for name in COLUMNS])
+
+
+def write_jsonl(file: IO[bytes], votes: Iterable[Vote]) -> None:
+    """Writes votes as JSON lines."""
+    for vote in votes:
+        line = json.dumps({name: getattr(vote, name) for name in COLUMNS}, ensure_ascii=False)
+        file.write(line.encode() + b"\n")
+
+
+def write_parquet(file: IO[bytes], votes: Iterable[Vote]) -> None:
+    """Writes votes as Parquet, with the schema of the record."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(to_table(Vote, votes), file, compression="zstd")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What the csv module writes to."""
+
+    file: IO[bytes]
+
+    def write(self, text: str) -> int:
+        return self.file.write(text.encode())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def _check_columns(file: Path, names: Sequence[str]) -> None:
+    missing = [name for name in COLUMNS if name not in names]
+    strange = sorted({name for name in names if name not in COLUMNS or names.count(name) > 1})
+    if missing or strange:
+        raise SchemaError(
+            f"{file} has not the columns of votes: missing {missing or 'none'}, "
+            f"unknown or twice {strange or 'none'}.",
+            f"Expected {', '.join(COLUMNS)}.",
+        )
