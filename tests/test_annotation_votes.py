@@ -142,7 +142,7 @@ def test_tickets_cannot_be_made_up(database: Database) -> None:
     ],
 )
 def test_what_is_no_answer(changes: dict[str, object], said: str) -> None:
-    from caer_build.annotation.assignment import Lease
+    from caer_build.annotation.leasing import Lease
 
     lease = Lease("t", "c", "p", "vote", 0)
     with pytest.raises(VoteError, match=said):

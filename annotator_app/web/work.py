@@ -23,7 +23,7 @@ from annotator_app.web.gate import Visitor, visitor_of
 from annotator_app.web.refusals import Refusals
 from caer_build.annotation import votes
 from caer_build.annotation.accounts import Account
-from caer_build.annotation.assignment import Lease
+from caer_build.annotation.leasing import Lease
 from caer_build.annotation.office import Outcome
 from caer_build.annotation.project import STEP_WORDS
 from caer_build.annotation.tally import Tally, counted_on

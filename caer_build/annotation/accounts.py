@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, func, insert, select, update
 
 from caer_build.annotation import tables as t
-from caer_build.annotation.assignment import take_back_all
 from caer_build.annotation.database import Database
 from caer_build.annotation.events import record
+from caer_build.annotation.leasing import take_back_all
 from caer_build.annotation.project import ProjectSettings
 from caer_build.errors import NotAllowed, VoteError
 

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, and_, exists, insert, or_, select, true
 from sqlalchemy.sql import ColumnElement
 
 from caer_build.annotation import tables as t
-from caer_build.annotation.assignment import Desk, Lease, lock_annotator
 from caer_build.annotation.gold import mark_gold
+from caer_build.annotation.leasing import Desk, Lease, lock_annotator
 from caer_build.annotation.standing import Given, standing_of, stands, with_status
 from caer_build.annotation.tickets import issue
 from caer_build.errors import NotAllowed, VoteError

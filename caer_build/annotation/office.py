@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
-from caer_build.annotation import assignment, votes
+from caer_build.annotation import adjudication, assignment, leasing, votes
 from caer_build.annotation import tables as t
-from caer_build.annotation.assignment import Desk, Lease
 from caer_build.annotation.database import Database
 from caer_build.annotation.events import record
+from caer_build.annotation.leasing import Desk, Lease
 from caer_build.annotation.practice import Feedback, after_practice
 from caer_build.annotation.project import load_settings
 from caer_build.annotation.votes import Answer, Receipt
@@ -77,7 +77,7 @@ class Office:
 
     def renew(self, annotator_id: int) -> int:
         """Prolongs a person's leases; how many slots are held."""
-        return self._do(annotator_id, assignment.renew)
+        return self._do(annotator_id, leasing.renew)
 
     def answer(self, annotator_id: int, answer: Answer) -> Outcome:
         """Takes an answer and gives the next clip, in one transaction.
@@ -108,6 +108,31 @@ class Office:
         """A person's last answer, to be given again; see :func:`votes.reopen`."""
         with self.database.reading() as connection:
             return votes.reopen(connection, self._desk(annotator_id))
+
+    def dispute(self, annotator_id: int, statuses: Collection[str]) -> Lease | None:
+        """The clip that an adjudicator is at, else the next one that waits for one.
+
+        Raises:
+            NotAllowed: if the person is no adjudicator.
+        """
+        return self._do(annotator_id, lambda c, desk: adjudication.take_dispute(c, desk, statuses))
+
+    def decide(self, annotator_id: int, answer: Answer) -> Receipt:
+        """Takes an adjudicator's answer.
+
+        Raises:
+            VoteError: see :func:`caer_build.annotation.votes.submit`.
+        """
+        return self._do(annotator_id, lambda c, desk: votes.submit(c, desk, answer))
+
+    def n_disputes(self, annotator_id: int, statuses: Collection[str]) -> int:
+        """How many clips wait for this adjudicator; see :func:`adjudication.n_waiting`."""
+        with self.database.reading() as connection:
+            return adjudication.n_waiting(connection, self._desk(annotator_id), statuses)
+
+    def leave_dispute(self, annotator_id: int, public_id: str, ticket: str) -> None:
+        """Passes a disputed clip on to other adjudicators."""
+        self._do(annotator_id, lambda c, desk: votes.decline(c, desk, public_id, ticket))
 
     def refused(self, error: VoteError, annotator_id: int | None, address: str = "") -> None:
         """Logs that something was refused."""

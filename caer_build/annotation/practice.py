@@ -8,7 +8,7 @@ from sqlalchemy import Connection, exists, func, or_, select
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import qualify
-from caer_build.annotation.assignment import Desk
+from caer_build.annotation.leasing import Desk
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, func, select, update
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import Account, account, qualify, retire
-from caer_build.annotation.assignment import take_back_all
 from caer_build.annotation.events import record
+from caer_build.annotation.leasing import take_back_all
 from caer_build.errors import NotAllowed, VoteError
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, exists, or_, select
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import Account
-from caer_build.annotation.assignment import Lease
+from caer_build.annotation.leasing import Lease
 from caer_build.annotation.project import unpacked
 
 

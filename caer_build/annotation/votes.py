@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from caer_build.annotation import tables as t
-from caer_build.annotation.assignment import Desk, Lease, lock_annotator, take_back_one, take_slot
+from caer_build.annotation.leasing import Desk, Lease, lock_annotator, take_back_one, take_slot
 from caer_build.annotation.tickets import is_genuine, issue
 from caer_build.errors import DuplicateVote, LeaseLost, NotAllowed, VoteError
 from caer_build.records import EMOTIONS
@@ -23,6 +33,47 @@ _SPEEDS = range(50, 151)
 _MEET = text(
     "INSERT INTO pair (first, second, n_clips) VALUES (:first, :second, 1) "
     "ON CONFLICT (first, second) DO UPDATE SET n_clips = pair.n_clips + 1"
+)
+_ME: BindParameter[int] = bindparam("me")
+_CLIP: BindParameter[str] = bindparam("this_clip")
+# Built once: building a statement costs more than running it.
+_CLIP_BY_NAME = (
+    select(t.clip.c.clip_id, t.clip.c.has_audio)
+    .where(t.clip.c.public_id == bindparam("name"))
+    .with_for_update(key_share=True)
+)
+_BY_REQUEST = select(t.vote).where(t.vote.c.request_id == bindparam("request"))
+_OPEN_ERRAND = (
+    select(t.errand)
+    .where(t.errand.c.annotator_id == _ME, t.errand.c.clip_id == _CLIP, ~t.errand.c.answered)
+    .order_by(t.errand.c.errand_id)
+    .limit(1)
+)
+_END_ERRAND = (
+    update(t.errand).where(t.errand.c.errand_id == bindparam("this_errand")).values(answered=True)
+)
+_MY_SLOT = (
+    select(t.slot)
+    .where(t.slot.c.clip_id == _CLIP, t.slot.c.annotator_id == _ME)
+    .with_for_update(key_share=True)
+)
+_FILL_SLOT = (
+    update(t.slot)
+    .where(t.slot.c.clip_id == _CLIP, t.slot.c.annotator_id == _ME)
+    .values(answered=True, expires_at=None)
+)
+_MY_VOTE = (
+    select(t.vote.c.vote_id).where(t.vote.c.annotator_id == _ME, t.vote.c.clip_id == _CLIP).limit(1)
+)
+_LAST = (
+    select(t.vote)
+    .where(t.vote.c.annotator_id == _ME, t.vote.c.purpose.in_(("vote", "gold", "repeat")))
+    .order_by(t.vote.c.vote_id.desc())
+    .limit(1)
+)
+_NEW_VOTE = insert(t.vote).returning(t.vote.c.vote_id)
+_OTHERS = select(t.slot.c.annotator_id).where(
+    t.slot.c.clip_id == _CLIP, t.slot.c.answered, t.slot.c.annotator_id != _ME
 )
 _SAID = ("emotion", "flag", "reason", "confidence_step")
 
@@ -106,9 +157,7 @@ def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
     """
     person = lock_annotator(connection, desk.annotator_id)
     clip = _clip_of(connection, desk, answer.public_id, answer.ticket)
-    before = connection.execute(
-        select(t.vote).where(t.vote.c.request_id == answer.request_id)
-    ).first()
+    before = connection.execute(_BY_REQUEST, {"request": answer.request_id}).first()
     if before is not None:
         return _again(before, desk, clip.clip_id, answer)
     _check(desk, clip, answer)
@@ -116,18 +165,12 @@ def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
         return _revise(connection, desk, clip.clip_id, answer)
     errand = _open_errand(connection, desk.annotator_id, clip.clip_id)
     if errand is not None:
-        connection.execute(
-            update(t.errand).where(t.errand.c.errand_id == errand.errand_id).values(answered=True)
-        )
+        connection.execute(_END_ERRAND, {"this_errand": errand.errand_id})
         return _insert(connection, desk, answer, clip_id=clip.clip_id, purpose=errand.purpose)
     if person.qualified_at is None:
         raise LeaseLost("This clip was taken out of your practice.", "Go on with the next clip.")
     slot = _own_slot(connection, desk, clip.clip_id)
-    connection.execute(
-        update(t.slot)
-        .where(t.slot.c.clip_id == clip.clip_id, t.slot.c.slot == slot)
-        .values(answered=True, expires_at=None)
-    )
+    connection.execute(_FILL_SLOT, {"this_clip": clip.clip_id, "me": desk.annotator_id})
     receipt = _insert(connection, desk, answer, clip_id=clip.clip_id, purpose="vote", slot=slot)
     _count_pairs(connection, clip.clip_id, desk.annotator_id)
     return receipt
@@ -163,15 +206,7 @@ def decline(connection: Connection, desk: Desk, public_id: str, ticket: str) -> 
 
 def last_answer(connection: Connection, annotator_id: int) -> t.AnyRow | None:
     """The newest row of votes of a person, practice and adjudication aside."""
-    return connection.execute(
-        select(t.vote)
-        .where(
-            t.vote.c.annotator_id == annotator_id,
-            t.vote.c.purpose.in_(("vote", "gold", "repeat")),
-        )
-        .order_by(t.vote.c.vote_id.desc())
-        .limit(1)
-    ).first()
+    return connection.execute(_LAST, {"me": annotator_id}).first()
 
 
 def reopen(connection: Connection, desk: Desk) -> tuple[Lease, Mapping[str, object]] | None:
@@ -196,11 +231,7 @@ def _clip_of(connection: Connection, desk: Desk, public_id: str, ticket: str) ->
     if not is_genuine(ticket, desk.secret, desk.annotator_id, public_id):
         raise NotAllowed("This clip was not given to you.")
     # Locked, so that people who answer one clip at once are counted with each other.
-    clip = connection.execute(
-        select(t.clip.c.clip_id, t.clip.c.has_audio)
-        .where(t.clip.c.public_id == public_id)
-        .with_for_update(key_share=True)
-    ).first()
+    clip = connection.execute(_CLIP_BY_NAME, {"name": public_id}).first()
     if clip is None:
         raise NotAllowed("This clip was not given to you.")
     return clip
@@ -254,36 +285,23 @@ def _revise(connection: Connection, desk: Desk, clip_id: str, answer: Answer) ->
 
 
 def _open_errand(connection: Connection, annotator_id: int, clip_id: str) -> t.AnyRow | None:
-    return connection.execute(
-        select(t.errand)
-        .where(
-            t.errand.c.annotator_id == annotator_id,
-            t.errand.c.clip_id == clip_id,
-            ~t.errand.c.answered,
-        )
-        .order_by(t.errand.c.errand_id)
-        .limit(1)
-    ).first()
+    return connection.execute(_OPEN_ERRAND, {"me": annotator_id, "this_clip": clip_id}).first()
 
 
 def _answered(connection: Connection, annotator_id: int, clip_id: str) -> bool:
-    found = connection.scalar(
-        select(t.vote.c.vote_id)
-        .where(t.vote.c.annotator_id == annotator_id, t.vote.c.clip_id == clip_id)
-        .limit(1)
-    )
-    return found is not None
+    given = {"me": annotator_id, "this_clip": clip_id}
+    return connection.scalar(_MY_VOTE, given) is not None
 
 
 def _own_slot(connection: Connection, desk: Desk, clip_id: str) -> int:
     """The slot that an answer may fill: the person's own, else one that is open still."""
     me = desk.annotator_id
-    mine = select(t.slot).where(t.slot.c.clip_id == clip_id, t.slot.c.annotator_id == me)
-    row = connection.execute(mine.with_for_update(key_share=True)).first()
+    mine = {"me": me, "this_clip": clip_id}
+    row = connection.execute(_MY_SLOT, mine).first()
     if row is None and _answered(connection, me, clip_id):
         raise DuplicateVote("You have answered this clip already.", "Undo changes an answer.")
     if row is None and take_slot(connection, desk, clip_id) is not None:
-        row = connection.execute(mine).first()
+        row = connection.execute(_MY_SLOT, mine).first()
     if row is None:
         raise LeaseLost(
             "This clip waited for you too long and was given to somebody else, so your answer "
@@ -306,28 +324,22 @@ def _insert(
     revision: int = 1,
 ) -> Receipt:
     answered_at = desk.now_ms - answer.waited_ms
-    vote_id = connection.execute(
-        insert(t.vote)
-        .values(
-            request_id=answer.request_id, clip_id=clip_id, annotator_id=desk.annotator_id,
-            purpose=purpose, slot=slot, revision=revision, emotion=answer.emotion,
-            flag=answer.flag, reason=answer.reason, confidence_step=answer.confidence_step,
-            confidence_steps=desk.settings.confidence_steps,
-            shown_at=answered_at - answer.shown_ms, answered_at=answered_at,
-            received_at=desk.now_ms, play_count=answer.play_count, speed=answer.speed,
-            audio_on=answer.audio_on,
-        )
-        .returning(t.vote.c.vote_id)
-    ).scalar_one()  # fmt: skip
+    row = {
+        "request_id": answer.request_id, "clip_id": clip_id, "annotator_id": desk.annotator_id,
+        "purpose": purpose, "slot": slot, "revision": revision, "emotion": answer.emotion,
+        "flag": answer.flag, "reason": answer.reason, "confidence_step": answer.confidence_step,
+        "confidence_steps": desk.settings.confidence_steps,
+        "shown_at": answered_at - answer.shown_ms, "answered_at": answered_at,
+        "received_at": desk.now_ms, "play_count": answer.play_count, "speed": answer.speed,
+        "audio_on": answer.audio_on,
+    }  # fmt: skip
+    vote_id: int = connection.execute(_NEW_VOTE, row).scalar_one()
     return Receipt(vote_id, clip_id, purpose, revision)
 
 
 def _count_pairs(connection: Connection, clip_id: str, annotator_id: int) -> None:
-    others = connection.scalars(
-        select(t.slot.c.annotator_id).where(
-            t.slot.c.clip_id == clip_id, t.slot.c.answered, t.slot.c.annotator_id != annotator_id
-        )
-    ).all()
+    given = {"me": annotator_id, "this_clip": clip_id}
+    others = connection.scalars(_OTHERS, given).all()
     # In one order everywhere, so that two people who meet twice never wait for each other.
     for pair in sorted((min(o, annotator_id), max(o, annotator_id)) for o in others):
         connection.execute(_MEET, {"first": pair[0], "second": pair[1]})

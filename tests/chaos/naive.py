@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import insert as insert_into
 
-from caer_build.annotation.assignment import Lease
+from caer_build.annotation.leasing import Lease
 from caer_build.annotation.votes import Answer, Receipt
 
 metadata = MetaData()
