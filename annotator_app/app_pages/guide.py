@@ -73,8 +73,8 @@ with here.office.database.reading() as connection:
     practised = examples(connection, here.account.annotator_id)
 st.title("How to label")
 st.write(
-    "You watch short clips and say which emotion you perceive in one person. Three people label "
-    "each clip, none of whom knows what the others said."
+    "You watch short clips and say which emotion you perceive in one person. Several people label "
+    "each clip, and none of them knows what the others said."
 )
 if not here.account.qualified:
     st.info(

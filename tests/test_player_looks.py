@@ -1,0 +1,235 @@
+"""How the player looks: every state, light and dark, on a small laptop and on a phone.
+
+Pictures of all states are left in the test's own folder, to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.player_seat import PHONE, WIDE, Seat, chromium
+from tests.player_server import bench
+
+pytestmark = pytest.mark.xdist_group("browser")
+PRACTICE = [("Happy", "She laughs, and her voice rises at the end of each sentence.")]
+# Of every visible text: its contrast with what is painted behind it (WCAG 2.2, 1.4.3).
+CONTRASTS = """() => {
+  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (text) => {
+    paint.clearRect(0, 0, 1, 1); paint.fillStyle = text; paint.fillRect(0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b]
+    .map((v) => (v / 255 <= .04045 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4))
+    .reduce((sum, v, k) => sum + v * [.2126, .7152, .0722][k], 0);
+  const behind = (element) => {
+    for (let e = element; e; e = e.parentElement ?? e.getRootNode().host) {
+      const color = rgba(getComputedStyle(e).backgroundColor);
+      if (color[3] === 255) return color;
+    }
+    return [255, 255, 255];
+  };
+  const root = document.querySelector("#host").shadowRoot;
+  const found = [];
+  for (const e of root.querySelectorAll("*")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    const seen = e.checkVisibility({ visibilityProperty: true });
+    if (!own || !seen || e.closest(":disabled, .cover, .spoken, style")) continue;
+    const [a, b] = [light(rgba(getComputedStyle(e).color)), light(behind(e))];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    found.push([e.textContent.trim().slice(0, 30), ratio]);
+  }
+  return found;
+}"""
+SMALL = """() => {
+  const root = document.querySelector("#host").shadowRoot;
+  return [...root.querySelectorAll("button, a, input")]
+    .filter((e) => e.checkVisibility())
+    .map((e) => [e.textContent.trim(), e.getBoundingClientRect()])
+    .filter(([, box]) => box.width < 24 || box.height < 24)
+    .map(([text]) => text);
+}"""
+NAMELESS = """() => {
+  const root = document.querySelector("#host").shadowRoot;
+  return [...root.querySelectorAll("button, a, input")]
+    .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length))
+    .map((e) => e.outerHTML);
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium with its usual rule on sound."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_state(browser: Any, tmp_path: Path, theme: str, size: tuple[int, int]) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    with bench(
+        tmp_path / "work", lengths=(40,) * 4, practice=PRACTICE, practice_share=0.0
+    ) as served:
+        seat = Seat.at(browser, served, size=size, color_scheme=theme)
+        seat.url += f"?theme={theme}"
+
+        def look(name: str) -> None:
+            seat.page.screenshot(path=pictures / f"{name}.png")
+            pale = [(text, ratio) for text, ratio in seat.page.evaluate(CONTRASTS) if ratio < 4.5]
+            assert not pale, name
+            assert seat.page.evaluate(SMALL) == [], name
+            assert seat.page.evaluate(NAMELESS) == [], name
+            width, height = seat.page.evaluate(
+                "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+            )
+            assert width <= size[0], name
+            if size == WIDE:
+                assert height <= size[1], name
+
+        seat.page.goto(seat.url)
+        seat.until_title("Sound check")
+        look("sound-check")
+        seat.press("Enter")
+        seat.until_title("How many tones")
+        look("sound-count")
+        seat.press("0")
+        seat.until_title("Not quite")
+        look("sound-wrong")
+        before = seat.page.evaluate("window.tones")
+        seat.press("Enter")
+        seat.until_title("How many tones")
+        seat.press(str(seat.page.evaluate("window.tones") - before))
+        seat.until_view("answer")
+        seat.page.wait_for_timeout(400)
+        look("practice")
+        seat.press("1", "Enter")
+        look("missing")
+        seat.press("d")
+        seat.until_heard()
+        look("ready")
+        seat.press("Enter")
+        seat.until_view("notice")
+        look("practice-feedback")
+        seat.page.wait_for_timeout(400)
+        seat.press("Enter")
+        seat.until_view("answer")
+        seat.press("?")
+        seat.part("dialog-help").wait_for()
+        look("help")
+        seat.press("Escape")
+        seat.press("m")
+        seat.part("dialog-broken").wait_for()
+        seat.press("4")
+        look("broken")
+        seat.press("Escape")
+        seat.press("n")
+        seat.part("dialog-decline").wait_for()
+        look("rather-not")
+        seat.press("Escape")
+        seat.part("dialog-decline").wait_for(state="hidden")
+        seat.press("4", "f")
+        seat.until_heard()
+        served.stop()
+        seat.press("Enter")
+        seat.until_says("status", "Not saved yet")
+        look("offline")
+        served.start()
+        seat.until_says("status", "Saved")
+        seat.page.wait_for_timeout(300)
+        look("sent")
+        seat.press("u")
+        seat.until_says("banner", "changing")
+        look("undo")
+        seat.press("Escape")
+        seat.press("x")
+        seat.until_heard()
+        look("cannot-tell")
+        seat.page.route("**/api/answer", _lose_lease)
+        seat.press("Enter")
+        seat.until_view("notice")
+        look("lease-lost")
+        seat.page.unroute("**/api/answer")
+        seat.page.wait_for_timeout(400)
+        seat.press("Enter")
+        seat.page.evaluate("""() => {
+            const kept = JSON.parse(sessionStorage.getItem("caer.session"));
+            kept.worked_ms = 46 * 60000;
+            sessionStorage.setItem("caer.session", JSON.stringify(kept));
+        }""")
+        seat.label()
+        seat.part("dialog-break").wait_for()
+        look("break")
+        seat.press("Enter")
+        seat.until_title("good break")
+        look("off-duty")
+        seat.press("Enter")
+        seat.until_view("answer")
+        seat.label()
+        seat.until_title("Nothing left")
+        look("nothing-left")
+        assert seat.complaints == []
+
+
+def _lose_lease(route: Any) -> None:
+    """As the server refuses; that it does is shown elsewhere."""
+    work = route.request.frame.evaluate("fetch('/api/work').then((r) => r.json())")
+    route.fulfill(
+        status=409,
+        json=work
+        | {
+            "kind": "lease_lost",
+            "error": "This clip waited for you too long and was given to somebody else, so your "
+            "answer could not be taken.",
+            "remedy": "Go on with the next clip.",
+        },
+    )
+
+
+def test_with_tab_and_enter_alone(browser: Any, tmp_path: Path) -> None:
+    with bench(tmp_path, lengths=(20,)) as served:
+        seat = Seat.at(browser, served).open()
+        seen = []
+        for _ in range(30):
+            seat.press("Tab")
+            label = seat.page.evaluate(
+                "document.querySelector('#host').shadowRoot.activeElement?.textContent ?? ''"
+            )
+            seen.append(label.strip().split("\n")[0])
+            if "Sad" in label or "I am certain" in label:
+                seat.press("Enter")
+        assert seat.chosen == ["Sad", "I am certain."]
+        seat.until_heard()
+        seat.part("send").focus()
+        seat.press("Enter")
+        seat.until_title("Nothing left")
+        assert [v.emotion for v in served.votes()] == ["Sad"]
+
+
+def test_with_the_mouse_and_with_fingers(browser: Any, tmp_path: Path) -> None:
+    with bench(tmp_path, lengths=(20, 20)) as served:
+        seat = Seat.at(browser, served).open()
+        seat.page.get_by_role("button", name="Surprise", exact=True).click()
+        seat.page.get_by_role("button", name="I am fairly sure.").click()
+        seat.until_heard()
+        seat.press("Enter")  # a click does not take the keys away
+        seat.until_says("status", "Saved")
+    with bench(tmp_path / "phone", lengths=(20,)) as served:
+        seat = Seat.at(browser, served, size=PHONE, has_touch=True, is_mobile=True)
+        seat.page.goto(seat.url)
+        seat.page.get_by_role("button", name="Play the tones").tap()
+        seat.until_title("How many tones")
+        tones = str(seat.page.evaluate("window.tones"))
+        seat.page.get_by_role("button", name=tones, exact=True).tap()
+        seat.until_view("answer")
+        seat.page.get_by_role("button", name="Fear", exact=True).tap()
+        seat.page.get_by_role("button", name="I am guessing.").tap()
+        seat.until_heard()
+        seat.part("send").tap()
+        seat.until_title("Nothing left")
+        assert [v.emotion for v in served.votes()] == ["Fear"]
