@@ -60,6 +60,7 @@ def build(place: Place) -> App:
     from annotator_app.player import assets
     from annotator_app.web.clips import Clips
     from annotator_app.web.doors import Doors
+    from annotator_app.web.exports import Exports
     from annotator_app.web.gate import Gate
     from annotator_app.web.refusals import Refusals
     from annotator_app.web.rendering import icon
@@ -83,6 +84,7 @@ def build(place: Place) -> App:
             *Doors(place, sockets, refusals).routes(),
             *Work(place, refusals).routes(),
             *Clips(place, refusals).routes(),
+            *Exports(place, refusals).routes(),
             # Before Streamlit's own, which would show its logo in the browser's tab.
             Route("/favicon.png", icon, methods=["GET"]),
             *assets.routes(),

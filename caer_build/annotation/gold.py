@@ -43,9 +43,9 @@ def gold_clips(connection: Connection) -> list[GoldClip]:
         )
         .join(t.annotator, t.annotator.c.annotator_id == t.clip.c.gold_by, isouter=True)
         .where(t.clip.c.gold_emotion.is_not(None))
-        .order_by(t.clip.c.clip_id)
     )  # fmt: skip
-    return [GoldClip(*row) for row in rows]
+    # Sorted here: SQLite would look through all clips to have them in order.
+    return sorted((GoldClip(*row) for row in rows), key=lambda gold: gold.clip_id)
 
 
 def mark_gold(

@@ -203,7 +203,8 @@ def by_hour(connection: Connection, since_ms: int) -> list[HourOfWork]:
         .where(
             t.vote.c.annotator_id.in_(select(t.annotator.c.annotator_id)),
             t.vote.c.answered_at >= since_ms,
-            t.vote.c.purpose == "vote",
+            # Not a plain comparison, or SQLite would go through all votes by their purpose.
+            t.vote.c.purpose.concat("") == "vote",
             t.vote.c.revision == 1,
         )
         .group_by(hour, t.vote.c.annotator_id)

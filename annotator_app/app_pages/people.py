@@ -1,0 +1,244 @@
+"""People: inviting, roles, practice, signs of clicking through, leaving; for managers."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import select
+
+from annotator_app.managing import (
+    act,
+    counted_before,
+    moment,
+    offset_ms,
+    say_what_was_done,
+)
+from annotator_app.place import current
+from annotator_app.session import visit_as
+from caer_build.annotation import oversight, staff, suspicion
+from caer_build.annotation import tables as t
+from caer_build.annotation.accounts import INVITATION_DAYS, Account, invite
+from caer_build.annotation.office import Office
+from caer_build.annotation.oversight import DAY_MS, HOUR_MS, Person
+from caer_build.annotation.suspicion import Sign
+from caer_build.annotation.working_time import worked
+
+_LINK = "new_invitation"
+_ROLE_WORDS = {
+    "annotator": "annotator: labels clips",
+    "adjudicator": "adjudicator: labels clips, and decides ties",
+    "manager": "manager: sees everything, labels nothing",
+}
+_SIGN_WORDS = {
+    "too_fast": "Faster than the clips last",
+    "one_key": "Always the same answer",
+    "gold": "Against the gold clips",
+}
+_HOURS_DAYS = 7
+
+
+def show(office: Office, account: Account, base_url: str) -> None:
+    """The page.
+
+    Args:
+        base_url: of invitation links, without a slash at the end.
+    """
+    say_what_was_done()
+    st.title("People")
+    now_ms = office.clock() // 60_000 * 60_000
+    people, signs, hours = _figures(office, now_ms, offset_ms())
+    _table(people, signs, hours)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        _invite(office, account, base_url)
+    with right:
+        _one(office, account, people, signs)
+
+
+@counted_before
+def _figures(
+    office: Office, now_ms: int, east_ms: int
+) -> tuple[list[Person], list[Sign], dict[int, float]]:
+    midnight_ms = (now_ms + east_ms) // DAY_MS * DAY_MS - east_ms
+    with office.database.reading() as connection:
+        people = oversight.people(connection, midnight_ms)
+        signs = suspicion.signs(connection)
+        rows = worked(connection, now_ms - _HOURS_DAYS * DAY_MS, now_ms + 60_000)
+    hours: dict[int, float] = {}
+    for row in rows:
+        hours[row.annotator_id] = hours.get(row.annotator_id, 0) + row.worked_ms / HOUR_MS
+    return people, signs, hours
+
+
+def _table(people: list[Person], signs: list[Sign], hours: dict[int, float]) -> None:
+    rows = [
+        {
+            "Name": p.name, "Called": p.alias, "Role": p.role,
+            "State": "retired" if p.is_retired else "active" if p.is_qualified else "in practice",
+            "Look at": ", ".join(
+                _SIGN_WORDS[s.kind] for s in signs if s.annotator_id == p.annotator_id
+            ),
+            "Clips answered": p.n_votes, "Answers today": p.n_today,
+            "Hours, 7 days": hours.get(p.annotator_id, 0.0), "Last answer": moment(p.last_at),
+        }
+        for p in people
+    ]  # fmt: skip
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, width="stretch",
+        column_config={
+            "Clips answered": st.column_config.NumberColumn(format="localized"),
+            "Hours, 7 days": st.column_config.NumberColumn(format="%.1f"),
+            "Last answer": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
+            "Look at": st.column_config.TextColumn(
+                width="medium", help="Signs of clicking through; the evidence is below."
+            ),
+        },
+    )  # fmt: skip
+
+
+def _invite(office: Office, account: Account, base_url: str) -> None:
+    st.subheader("Invite somebody")
+    with st.form("invite", clear_on_submit=True):
+        note = st.text_input("For whom", max_chars=80, help="A note of yours; they do not see it.")
+        role = st.selectbox("Role", list(_ROLE_WORDS), format_func=lambda r: _ROLE_WORDS[r])
+        if st.form_submit_button("Make a link", icon=":material/link:"):
+            if not note.strip():
+                st.error("Say for whom the link is.")
+            else:
+                with office.database.writing() as connection:
+                    token = invite(
+                        connection, role, note.strip(), account.annotator_id, office.clock()
+                    )
+                st.session_state[_LINK] = (note.strip(), f"{base_url}/join/{token}")
+    made = st.session_state.pop(_LINK, None)
+    if made:
+        st.success(f"For {made[0]}. Copy it now: it is shown this once, and works once.")
+        st.code(made[1], language=None, wrap_lines=True)
+    _open_invitations(office)
+
+
+def _open_invitations(office: Office) -> None:
+    with office.database.reading() as connection:
+        rows = connection.execute(
+            select(t.invitation.c.note, t.invitation.c.role, t.invitation.c.expires_at)
+            .where(t.invitation.c.used_at.is_(None), t.invitation.c.expires_at > office.clock())
+            .order_by(t.invitation.c.created_at)
+        ).all()
+    if not rows:
+        return
+    st.caption(f"Links that nobody has used yet; a link is good for {INVITATION_DAYS} days.")
+    st.dataframe(
+        pd.DataFrame(
+            [{"For": r.note, "Role": r.role, "Good until": moment(r.expires_at)} for r in rows]
+        ),
+        hide_index=True, width="stretch",
+        column_config={"Good until": st.column_config.DatetimeColumn(format="D MMM, HH:mm")},
+    )  # fmt: skip
+
+
+def _one(office: Office, account: Account, people: list[Person], signs: list[Sign]) -> None:
+    st.subheader("One person")
+    active = [p for p in people if not p.is_retired]
+    suspects = {s.annotator_id for s in signs}
+    first = next((k for k, p in enumerate(active) if p.annotator_id in suspects), 0)
+    person = st.selectbox(
+        "Person", active, index=first, format_func=lambda p: f"{p.name} ({p.alias})",
+        key="person_chosen",
+    )  # fmt: skip
+    if person is None:
+        return
+    _signs(office, [s for s in signs if s.annotator_id == person.annotator_id])
+    if person.role != "manager":
+        _practice(office, account, person)
+        _role(office, account, person)
+    if st.button("Retire …", icon=":material/person_off:", key="retire"):
+        _confirm_retire(office, account, person)
+
+
+def _signs(office: Office, signs: list[Sign]) -> None:
+    if not signs:
+        st.caption("Nothing stands out in the latest answers.")
+        return
+    with office.database.reading() as connection:
+        ids = [clip_id for s in signs for clip_id in s.clip_ids]
+        rows = connection.execute(
+            select(t.clip.c.clip_id, t.clip.c.public_id).where(t.clip.c.clip_id.in_(ids))
+        )
+        public = {row.clip_id: row.public_id for row in rows}
+    for sign in signs:
+        links = " ".join(
+            f"[{number}](/clips?clip={public[clip_id]})"
+            for number, clip_id in enumerate(sign.clip_ids, start=1)
+        )
+        st.warning(
+            f"**{_SIGN_WORDS[sign.kind]}.** {sign.evidence} For example: {links}",
+            icon=":material/visibility:",
+        )
+    st.caption("Each of these can be innocent. Look at the clips, and talk to the person.")
+
+
+def _practice(office: Office, account: Account, person: Person) -> None:
+    me, them = account.annotator_id, person.annotator_id
+    if person.is_qualified:
+        st.write("Labels clips that count.")
+    else:
+        st.write("Is in practice: no clips that count yet.")
+    left, right = st.columns(2)
+    if not person.is_qualified and left.button(
+        "Pass by hand", icon=":material/check:", width="stretch"
+    ):
+        act(office, account, lambda c: staff.pass_practice(c, them, me, office.clock()),
+            f"{person.name} labels clips that count now.")  # fmt: skip
+    if right.button(
+        "Another round of practice", icon=":material/replay:", width="stretch",
+        help="On practice clips they have not seen; clips that count come after it.",
+    ):  # fmt: skip
+        act(office, account, lambda c: staff.practise_again(c, them, me, office.clock()),
+            f"{person.name} begins another round.")  # fmt: skip
+
+
+def _role(office: Office, account: Account, person: Person) -> None:
+    with st.form("role"):
+        role = st.selectbox(
+            "Role", list(_ROLE_WORDS), index=list(_ROLE_WORDS).index(person.role),
+            format_func=lambda r: _ROLE_WORDS[r], key=f"role {person.annotator_id}",
+        )  # fmt: skip
+        st.caption("Who becomes a manager sees the votes, and cannot label clips any more.")
+        if st.form_submit_button("Change the role"):
+            act(
+                office, account,
+                lambda c: staff.set_role(
+                    c, person.annotator_id, role, account.annotator_id, office.clock()
+                ),
+                f"{person.name} is {role} now.",
+            )  # fmt: skip
+
+
+@st.dialog("Retire this person?")
+def _confirm_retire(office: Office, account: Account, person: Person) -> None:
+    st.write(
+        f"**{person.name}** is signed out everywhere at once and cannot come back with this "
+        "account. Clips they hold go to others. Their answers stay and count."
+    )
+    left, right = st.columns(2)
+    if left.button("Retire", type="primary", width="stretch"):
+        act(
+            office, account,
+            lambda c: staff.let_go(
+                c, person.annotator_id, account.annotator_id, office.clock()
+            ),
+            f"{person.name} was retired.",
+        )  # fmt: skip
+    if right.button("Leave it", width="stretch"):
+        st.rerun()
+
+
+def _base_url() -> str:
+    """Under which this page was reached, if the place does not say."""
+    configured = current().base_url
+    return configured or (st.context.url or "").split("/people")[0].rstrip("/")
+
+
+if __name__ == "__main__":
+    here = visit_as("manager")
+    show(here.office, here.account, _base_url())

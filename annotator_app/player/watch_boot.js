@@ -1,0 +1,5 @@
+// What Streamlit is given for a clip that is looked at; see boot.js.
+export default async ({ parentElement, data, setStateValue }) => {
+  const { watch } = await import(new URL("/player/watch.js", window.location.origin));
+  return watch(parentElement, data, (clip) => setStateValue("heard", clip));
+};
