@@ -12,7 +12,6 @@ from annotator_app.place import Network, Place
 from caer_build.annotation.database import Database
 from caer_build.annotation.freezing import FOLDER
 from caer_build.annotation.office import Office
-from caer_build.annotation.upgrading import upgrade
 from caer_build.annotation.whereabouts import recall
 from caer_build.errors import RecipeError
 from caer_build.store import Workspace
@@ -27,7 +26,7 @@ def place_of(
     trust_header: str | None,
     trusted_proxies: Sequence[str],
 ) -> Place:
-    """The place to serve; the database's tables are brought up to date.
+    """The place to serve.
 
     Raises:
         RecipeError: if an option cannot be right.
@@ -39,8 +38,6 @@ def place_of(
             "--trust-header without --trusted-proxy would let anybody be anybody.",
             "Name the proxy's address with --trusted-proxy.",
         )
-    with database.writing() as connection:
-        upgrade(connection)
     return Place(
         workspace=workspace,
         office=Office(database),

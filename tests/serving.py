@@ -182,12 +182,17 @@ def answer_body(task: dict[str, Any], **changes: object) -> dict[str, object]:
     return body | changes
 
 
-@contextmanager
-def serving(workspace: Workspace, *options: str, host: str = "127.0.0.1") -> Iterator[Served]:
-    """Serves a workspace by the command line, in a process of its own."""
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
-        probe.bind((host, 0))
-        port = probe.getsockname()[1]
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(workspace: Workspace, *options: str, port: int | None = None) -> Iterator[Served]:
+    """Serves a workspace by the command line, in a process of its own."""
+    port = port or free_port()
     command = [sys.executable, "-m", "caer_build.cli", "annotate", "serve", str(workspace.root)]
     log = workspace.root / "server.log"
     database = Database(database_url(workspace, None))
@@ -195,7 +200,7 @@ def serving(workspace: Workspace, *options: str, host: str = "127.0.0.1") -> Ite
         process = subprocess.Popen(
             [*command, "--port", str(port), *options], stdout=out, stderr=subprocess.STDOUT
         )
-    base_url = f"http://{host}:{port}"
+    base_url = f"http://127.0.0.1:{port}"
     served = Served(base_url, workspace, Office(database), process, log)
     try:
         _wait(served)

@@ -14,7 +14,7 @@ from caer_build.annotation.founding import found
 from caer_build.annotation.freezing import freeze, remove_strays
 from caer_build.annotation.project import ProjectSettings, add_clips, load_settings
 from caer_build.annotation.upgrading import upgrade
-from caer_build.errors import RecipeError
+from caer_build.errors import RecipeError, VoteError
 from caer_build.records import Clip
 from caer_build.store import Workspace
 from caer_build.tables import read_published
@@ -74,7 +74,9 @@ def extend(
     with database.writing() as connection:
         upgrade(connection)
         is_new = not _has_project(connection)
-        known = dict(connection.execute(select(t.clip.c.clip_id, t.clip.c.public_id)).tuples())
+        known = dict(
+            connection.execute(select(t.clip.c.clip_id, t.clip.c.public_id)).tuples().all()
+        )
         settings = None if is_new else load_settings(connection)
     remove_strays(workspace, known.values())
     if settings is None:
@@ -92,6 +94,19 @@ def extend(
         add_clips(connection, clips, settings.votes_per_clip)
     kept = {clip.clip_id for clip in read_published(workspace, Clip) if clip.file}
     return Extent(False, len(clips), len(known), len(known.keys() - kept))
+
+
+def require_project(connection: Connection) -> None:
+    """Brings the tables of a project up to date.
+
+    Raises:
+        VoteError: if there is no project; then nothing is made either.
+    """
+    if not _has_project(connection):
+        raise VoteError(
+            "There is no project to label here yet.", "Make one: caer annotate init WORK"
+        )
+    upgrade(connection)
 
 
 def has_manager(connection: Connection) -> bool:

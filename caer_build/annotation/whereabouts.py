@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from caer_build.annotation.database import sqlite_url
@@ -79,6 +79,9 @@ def _without_password(url: str) -> str:
             "The database URL cannot be read.",
             "Give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",
         ) from error
-    # str() would write *** for it.
-    kept = parsed.difference_update_query(_SECRET_QUERY).set(password=None)
-    return kept.render_as_string(hide_password=False)
+    # `parsed.set(password=None)` would leave it in place.
+    kept = URL.create(
+        parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database,
+        parsed.difference_update_query(_SECRET_QUERY).query,
+    )  # fmt: skip
+    return kept.render_as_string()

@@ -141,12 +141,13 @@ def status(work: Work, db: Db = None, as_json: AsJson = False) -> None:
     Example: [bold]caer annotate status work[/bold]
     """
     from caer_build.annotation.office import Office
-    from caer_build.annotation.standing import standing
+    from caer_build.annotation.overview import overview
 
     with opened(work, db) as (_, database):
         office = Office(database)
         with database.reading() as connection:
-            found = standing(connection, office.clock())
+            steps = office.settings.confidence_steps
+            found = overview(connection, steps, office.clock())
     if as_json:
         typer.echo(json.dumps({"title": office.settings.title, **asdict(found)}, indent=1))
         return
@@ -155,9 +156,12 @@ def status(work: Work, db: Db = None, as_json: AsJson = False) -> None:
     typer.echo(office.settings.title)
     typer.echo(f"clips       {found.clips}: {found.complete} complete, {found.begun} begun")
     typer.echo(f"votes       {found.votes} of {found.votes_needed} ({share:.1%})")
+    for status, n_clips in found.statuses.items():
+        if n_clips:
+            typer.echo(f"            {n_clips} {status.replace('_', ' ')}")
     typer.echo(f"gold clips  {found.gold}")
     typer.echo(f"people      {people}; {found.retired} retired, {found.waiting} invited")
-    typer.echo(f"waiting     {found.held} clips on desks, {found.flagged} flagged by somebody")
+    typer.echo(f"waiting     {found.held} clips on desks")
     typer.echo(f"refused     {found.refused} requests and sign-ins in 24 hours")
 
 

@@ -1,0 +1,80 @@
+"""Where a project stands, in a few numbers, for ``caer annotate status``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Table, func, select
+from sqlalchemy.sql import ColumnElement
+
+from caer_build.annotation import tables as t
+from caer_build.annotation.oversight import DAY_MS, progress
+from caer_build.annotation.standing import funnel
+
+_REFUSED = ("refused", "lease_lost", "sign_in_failed", "sign_in_throttled")
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Counts of a project.
+
+    Attributes:
+        votes_needed: over all clips.
+        votes: given, each person's last word on a clip once.
+        complete: clips with all the votes they need.
+        begun: clips with some of them.
+        held: slots that somebody has on the screen or loaded as the next one.
+        statuses: what the answers of the clips come to, by the paper's rule.
+        people: active ones, by role.
+        retired: people who left.
+        waiting: invitations that nobody has used yet.
+        gold: clips whose answer is known, those for practice included.
+        refused: what was refused in the last 24 hours, failed sign-ins included.
+    """
+
+    clips: int
+    votes_needed: int
+    votes: int
+    complete: int
+    begun: int
+    held: int
+    statuses: dict[str, int]
+    people: dict[str, int]
+    retired: int
+    waiting: int
+    gold: int
+    refused: int
+
+
+def overview(connection: Connection, steps: int, now_ms: int) -> Overview:
+    """Counts it.
+
+    Args:
+        steps: of confidence, of the project.
+    """
+
+    def count(table: Table, *where: ColumnElement[bool]) -> int:
+        return connection.scalar(select(func.count()).select_from(table).where(*where)) or 0
+
+    done = progress(connection)
+    people = connection.execute(
+        select(t.annotator.c.role, func.count())
+        .where(t.annotator.c.retired_at.is_(None))
+        .group_by(t.annotator.c.role)
+    )
+    return Overview(
+        clips=done.n_clips,
+        votes_needed=done.n_needed,
+        votes=done.n_answers,
+        complete=done.n_complete,
+        begun=sum(n for (needed, given), n in done.clips.items() if 0 < given < needed),
+        held=done.n_leased,
+        statuses=funnel(connection, steps),
+        people=dict(people.tuples().all()),
+        retired=count(t.annotator, t.annotator.c.retired_at.is_not(None)),
+        waiting=count(
+            t.invitation, t.invitation.c.used_at.is_(None), t.invitation.c.expires_at > now_ms
+        ),
+        gold=count(t.clip, t.clip.c.gold_emotion.is_not(None)),
+        refused=count(t.event, t.event.c.kind.in_(_REFUSED), t.event.c.at > now_ms - DAY_MS),
+    )

@@ -1,0 +1,229 @@
+"""Coming in and going out: with a password, through a provider, behind a proxy, in a browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+from sqlalchemy import select
+
+from annotator_app.tokens import SESSION_COOKIE
+from caer_build.annotation import tables as t
+from tests.identity_provider import CLIENT, identity_provider
+from tests.serving import (
+    PASSWORD,
+    Browser,
+    Served,
+    answer_body,
+    free_port,
+    make_workspace,
+    serving,
+)
+
+pytestmark = pytest.mark.xdist_group("app")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    workspace = make_workspace(
+        tmp_path_factory.mktemp("doors") / "work",
+        title="Laughter & tears",
+        consent="We keep your answers.\n\nYou may stop at any time.",
+    )
+    with serving(workspace) as running:
+        yield running
+
+
+def test_joining_signing_out_and_in_again(served: Served) -> None:
+    browser = served.browser()
+    assert "Laughter &amp; tears" in browser.get("/sign-in").text
+    differing = browser.form(
+        f"/join/{served.invitation()}", name="Bob", password=PASSWORD, again="other"
+    )
+    assert differing.status_code == 400
+    assert "The two passwords differ." in differing.text
+    assert 'value="Bob"' in differing.text, "the name need not be typed again"
+    short = browser.join(served.invitation(), "Bob", "short")
+    assert "10 to 200 characters" in short.text
+    joined = browser.join(served.invitation(), "Bob")
+    assert (joined.status_code, joined.headers["location"]) == (303, "/welcome")
+    assert "We keep your answers.</p>\n<p>You may stop" in browser.get("/welcome").text
+    assert browser.welcome().headers["location"] == "/guide"
+    assert browser.get("/welcome").headers["location"] == "/", "asked once"
+    first = browser.token
+    assert browser.form("/sign-out").headers["location"] == "/sign-in"
+    assert served.browser(Cookie=f"{SESSION_COOKIE}={first}").get("/api/work").status_code == 401
+    assert browser.sign_in(" BOB ").headers["location"] == "/", "whatever the name's case"
+    assert browser.token != first
+    taken = served.browser().join(served.invitation(), "bob")
+    assert "This name is taken." in taken.text
+
+
+def test_a_new_show_is_asked_about_before_work_goes_on(served: Served) -> None:
+    member = served.member("Nora")
+    assert member.get("/").status_code == 200
+    with served.database.writing() as connection:
+        clip_id = connection.scalar(select(t.clip.c.clip_id).limit(1))
+        one = t.clip.c.clip_id == clip_id
+        connection.execute(t.clip.update().where(one).values(show="another"))
+    assert member.get("/").headers["location"] == "/welcome"
+    page = member.get("/welcome").text
+    assert "another" in page
+    assert "lobby" not in page
+    member.form("/welcome", **{"show-0": "another", "knows-0": "yes"})
+    assert member.get("/").status_code == 200
+
+
+def test_work_goes_round(served: Served) -> None:
+    member = served.member("Carl")
+    assert member.get("/api/last").status_code == 404
+    work = member.work()
+    assert work["person"] == {"name": "Carl"}
+    assert (work["n_answers"], work["can_undo"], len(work["tasks"])) == (0, False, 2)
+    first, second = work["tasks"]
+    assert len(first["times_ms"]) == len(first["boxes"])
+    after = member.post("/api/answer", answer_body(first)).json()
+    assert after["tasks"][0]["clip"] == second["clip"]
+    assert (after["n_answers"], after["n_today"], after["can_undo"]) == (1, 1, True)
+    last = member.get("/api/last").json()
+    assert last["task"]["clip"] == first["clip"]
+    again = answer_body(last["task"], emotion="Sad", revises=last["said"]["vote_id"])
+    assert member.post("/api/answer", again).json()["n_answers"] == 1
+    assert member.get("/api/last").json()["said"]["emotion"] == "Sad"
+    away = {"clip": second["clip"], "ticket": second["ticket"]}
+    left = member.post("/api/decline", away).json()
+    assert second["clip"] not in {task["clip"] for task in left["tasks"]}
+    assert member.post("/api/renew", {}).json() == {"held": 2}
+
+
+def test_behind_a_proxy(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "work", n_clips=2)
+    options = ("--trusted-proxy", "127.0.0.1", "--trust-header", "X-Remote-User")
+    https = {"X-Forwarded-Proto": "https", "Host": "label.lab.org"}
+    with serving(workspace, *options) as served:
+
+        def visitor(address: str, **headers: str) -> Browser:
+            return served.browser(**https, **headers, **{"X-Forwarded-For": address})
+
+        def post(browser: Browser, path: str, **fields: str) -> int:
+            shown = browser.get(path).text
+            csrf = shown.split('name="csrf" value="')[1].split('"')[0]
+            # Cookies marked Secure do not come back over the proxy's plain inner side.
+            cookies = "; ".join(f"{c.name}={c.value}" for c in browser.client.cookies.jar)
+            answer = browser.client.post(
+                path, data={"csrf": csrf, **fields},
+                headers={"Origin": "https://label.lab.org", "Cookie": cookies},
+            )  # fmt: skip
+            assert "Secure" in answer.headers.get("set-cookie", "Secure")
+            return answer.status_code
+
+        ada = visitor("10.9.9.9, 203.0.113.5", **{"X-Remote-User": "ada"})
+        assert "Continue as ada" in ada.get("/sign-in").text
+        assert post(ada, "/sign-in", vouched="yes") == 403, "has no account yet"
+        assert post(ada, f"/join/{served.invitation()}", vouched="yes", name="Ada") == 303
+        again = visitor("203.0.113.5", **{"X-Remote-User": "ada"})
+        assert post(again, "/sign-in", vouched="yes") == 303
+        assert "max-age" in again.get("/sign-in").headers["strict-transport-security"]
+        with served.database.reading() as connection:
+            addresses = set(connection.scalars(select(t.event.c.address)))
+        assert "203.0.113.5" in addresses
+        assert "10.9.9.9" not in addresses, "what stands before the proxy's own may be made up"
+    with serving(workspace, "--trusted-proxy", "10.0.0.1", "--trust-header", "X-Remote-User") as s:
+        liar = s.browser(**{"X-Remote-User": "ada", "X-Forwarded-For": "1.2.3.4"})
+        assert "Continue as" not in liar.get("/sign-in").text
+        assert liar.form("/sign-in", vouched="yes").status_code == 403
+
+
+def test_only_the_named_address_counts_as_our_own(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "work", n_clips=1)
+    with serving(workspace, "--base-url", "https://label.lab.org") as served:
+        shown = served.browser()
+        assert shown.form("/sign-in", name="x", password=PASSWORD).status_code == 403
+        assert "POST /sign-in: another origin" in served.events()
+
+
+def test_an_identity_provider(tmp_path: Path) -> None:
+    workspace, port = make_workspace(tmp_path / "work", n_clips=2), free_port()
+    with identity_provider() as issuer:
+        (workspace.root / "annotation" / "secrets.toml").write_text(
+            f"""
+            [auth]
+            redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
+            cookie_secret = "a secret of this test, long enough to sign with"
+            [auth.university]
+            client_id = "{CLIENT}"
+            client_secret = "x"
+            server_metadata_url = "{issuer}/.well-known/openid-configuration"
+            """
+        )
+        with serving(workspace, port=port) as served:
+            browser = served.browser()
+            browser.client.follow_redirects = True
+            assert "Sign in with university" in browser.get("/sign-in").text
+            back = browser.get("/sign-in/with/university")
+            assert "Continue as Ada Lovelace" in back.text
+            stranger = browser.form("/sign-in", vouched="yes")
+            assert "does not take part here yet" in stranger.text
+            token = served.invitation()
+            back = browser.get(f"/sign-in/with/university?joining={token}")
+            assert "Join as Ada Lovelace" in back.text
+            assert str(back.url).endswith(f"/join/{token}")
+            browser.form(f"/join/{token}", vouched="yes", name="Ada")
+            browser.welcome()
+            assert browser.work()["person"] == {"name": "Ada"}
+            assert not any(name.startswith("_streamlit_user") for name in browser.client.cookies)
+            browser.form("/sign-out")
+            assert browser.get("/api/work").status_code == 401
+            browser.get("/sign-in/with/university")
+            browser.form("/sign-in", vouched="yes")
+            assert browser.work()["person"] == {"name": "Ada"}
+            forged = served.browser(Cookie="_streamlit_user=eyJzdWIiOiI0NzExIn0.x.y")
+            assert "Continue as" not in forged.get("/sign-in").text
+
+
+@pytest.fixture
+def browser_page(served: Served) -> Iterator[Page]:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(
+            viewport={"width": 1366, "height": 768}, base_url=served.base_url
+        )
+        yield context.new_page()
+        browser.close()
+
+
+def test_a_visit_in_a_browser(served: Served, browser_page: Page, tmp_path: Path) -> None:
+    page, elsewhere, complaints = browser_page, [], []
+    page.on("console", lambda m: complaints.append(m.text) if "Policy" in m.text else None)
+    page.on("request", lambda r: elsewhere.append(r.url))
+    page.goto(f"/join/{served.invitation()}")
+    page.get_by_label("Name").fill("Ada <b>Lovelace</b>")
+    page.get_by_label("Password", exact=False).first.fill(PASSWORD)
+    page.get_by_label("The same password again").fill(PASSWORD)
+    page.get_by_role("button", name="Join").click()
+    page.wait_for_url("**/welcome")
+    page.get_by_label("I have read this").check()
+    page.get_by_label("Languages").fill("English")
+    for question in page.get_by_label("I have not").all():
+        question.check()
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_url("**/guide")
+    page.goto("/account")
+    page.get_by_role("heading", name="Ada <b>Lovelace</b>").wait_for()
+    other = page.context.new_page()
+    other.goto("/account")
+    other.get_by_role("button", name="Sign out").wait_for()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    other.wait_for_url("**/sign-in")
+    page.goto("/")
+    page.wait_for_url("**/sign-in")
+    page.screenshot(path=tmp_path / "sign-in.png")
+    assert not complaints, "nothing the pages do breaks their own policy"
+    assert all(url.startswith((served.base_url, "data:", "blob:")) for url in elsewhere)
