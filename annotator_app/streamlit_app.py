@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from annotator_app.pages import pages_of
@@ -21,10 +19,6 @@ offered = [
         url_path=page.path,
         default=number == 0,
     )
-    for number, page in enumerate(
-        p
-        for p in pages_of(here.account.role)
-        if Path(__file__).with_name("app_pages").joinpath(f"{p.path}.py").exists()
-    )
+    for number, page in enumerate(pages_of(here.account.role))
 ]
 st.navigation(offered, position="top").run()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caer_build.cli.annotate_project import AsJson, Db, Work, opened
+from caer_build.cli.annotate_votes import export_votes, import_votes
 
 if TYPE_CHECKING:
     from caer_build.annotation.database import Database
@@ -24,13 +25,15 @@ BaseUrl = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     group = typer.Typer(
-        help="Have clips labelled: make the project, invite people, serve the app.",
+        help="Have clips labelled: make the project, invite people, serve the app, move votes.",
         no_args_is_help=True,
     )
     group.command("init")(init)
     group.command("invite")(invite)
     group.command("serve")(serve)
     group.command("status")(status)
+    group.command("import")(import_votes)
+    group.command("export")(export_votes)
     app.add_typer(group, name="annotate")
 
 
@@ -63,7 +66,7 @@ def init(
     from caer_build.annotation.whereabouts import remember
     from caer_build.cli.progress import Bars, say
 
-    with opened(work, db) as (workspace, database):
+    with opened(work, db, must_exist=False) as (workspace, database):
         with workspace.locked(say), Bars() as bars:
             bars.started("freeze", "clips")
             extent = extend(

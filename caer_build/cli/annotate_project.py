@@ -26,10 +26,13 @@ Db = Annotated[
 
 
 @contextmanager
-def opened(work: Path, url: str | None) -> Iterator[tuple[Workspace, Database]]:
-    """The workspace and the database of its project.
+def opened(
+    work: Path, url: str | None, must_exist: bool = True
+) -> Iterator[tuple[Workspace, Database]]:
+    """The workspace and the database of its project, its tables up to date.
 
     Raises:
+        VoteError: if the project must exist and does not.
         ModelMissing: if the packages of the extra are not installed.
     """
     from caer_build.errors import ModelMissing
@@ -37,6 +40,7 @@ def opened(work: Path, url: str | None) -> Iterator[tuple[Workspace, Database]]:
 
     try:
         from caer_build.annotation.database import Database
+        from caer_build.annotation.extending import require_project
         from caer_build.annotation.whereabouts import database_url, remember
     except ImportError as error:
         raise ModelMissing(
@@ -47,6 +51,9 @@ def opened(work: Path, url: str | None) -> Iterator[tuple[Workspace, Database]]:
     workspace = Workspace.open(work.absolute())
     database = Database(database_url(workspace, url))
     try:
+        if must_exist:
+            with database.writing() as connection:
+                require_project(connection)
         yield workspace, database
         # Only what has worked is worth remembering.
         remember(workspace, url, None)

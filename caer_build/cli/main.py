@@ -11,7 +11,17 @@ from pathlib import Path
 import typer
 
 from caer_build import __version__
-from caer_build.cli import annotate, build, clips, doctor, models, people, recipe, samples, workspace
+from caer_build.cli import (
+    annotate,
+    build,
+    clips,
+    doctor,
+    models,
+    people,
+    recipe,
+    samples,
+    workspace,
+)
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
 
 app = typer.Typer(
