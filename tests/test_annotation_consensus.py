@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caer_build.annotation.consensus import STATUSES, Consensus, funnel, paper_rule
+from caer_build.annotation.consensus import Consensus, paper_rule
 from caer_build.records import EMOTIONS
 
 SAYINGS = (*EMOTIONS, "cannot_tell", "broken")
@@ -105,14 +105,6 @@ def test_the_mean_is_over_answers_with_a_confidence() -> None:
 )
 def test_other_numbers_need_more_than_half(said: list[str], needed: int, status: str) -> None:
     assert paper_rule([Said(what) for what in said], needed).status == status
-
-
-def test_funnel_counts_every_status() -> None:
-    found = [paper_rule([Said(a), Said(b), Said("Sad", 9)]) for a, b in [("Sad", "Fear")] * 2]
-    assert funnel([*found, paper_rule([])]) == dict.fromkeys(STATUSES, 0) | {
-        "label": 2,
-        "incomplete": 1,
-    }
 
 
 @given(st.lists(st.tuples(st.sampled_from(SAYINGS), st.integers(0, 10)), max_size=7))

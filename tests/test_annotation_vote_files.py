@@ -76,7 +76,7 @@ def test_any_vote_goes_round(kind: str, votes: list[Vote]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "votes")
         with file.open("wb") as opened:
-            write(opened, votes)
+            write(opened, sorted(votes, key=lambda v: v.clip_id))
         found = by_number(list(read(file)))
     assert found == sorted(votes, key=lambda v: v.vote_id)
 

@@ -85,12 +85,6 @@ def paper_rule(
     return Consensus(emotion, "label", n, most, mean)
 
 
-def funnel(found: Iterable[Consensus]) -> dict[str, int]:
-    """How many clips have each status, in the order of :data:`STATUSES`."""
-    counted = Counter(c.status for c in found)
-    return {status: counted[status] for status in get_args(Status)}
-
-
 def _most_first(item: tuple[str, int]) -> tuple[int, str]:
     """By count, then by name: what is returned never depends on the order of the answers."""
     return -item[1], item[0]

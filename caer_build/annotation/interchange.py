@@ -9,7 +9,7 @@ of it stays. A dry run decides everything and keeps nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,9 +28,8 @@ from caer_build.annotation.label_studio import (
     read_label_studio,
     write_label_studio,
 )
-from caer_build.annotation.ledger import pseudonyms, recorded_votes
+from caer_build.annotation.ledger import each_vote, pseudonyms
 from caer_build.annotation.project import load_settings
-from caer_build.annotation.revisions import latest
 from caer_build.annotation.vote_files import (
     Entry,
     read_csv,
@@ -161,28 +160,46 @@ def export_votes(
     """
     its_format = format_of(file, given_format)
     with database.reading() as connection:
-        votes = recorded_votes(connection, pseudonyms(connection))
-        videos = _videos(connection) if its_format == LABEL_STUDIO else {}
+        is_label_studio = its_format == LABEL_STUDIO
+        votes = _Counting(
+            each_vote(
+                connection, pseudonyms(connection), only_latest=only_latest, by_clip=is_label_studio
+            )
+        )
         steps = load_settings(connection).confidence_steps
-    if only_latest:
-        votes = latest(votes)
-    writers: dict[str, Callable[[IO[bytes], Sequence[Vote]], None]] = {
-        "csv": write_csv,
-        "jsonl": write_jsonl,
-        "parquet": write_parquet,
-        LABEL_STUDIO: partial(write_label_studio, videos=videos),
-    }
-    _replace(file, lambda part: writers[its_format](part, votes))
+        videos = _videos(connection) if is_label_studio else {}
+        writers: dict[str, Callable[[IO[bytes], Iterable[Vote]], None]] = {
+            "csv": write_csv,
+            "jsonl": write_jsonl,
+            "parquet": write_parquet,
+            LABEL_STUDIO: partial(write_label_studio, videos=videos),
+        }
+        _replace(file, lambda part: writers[its_format](part, votes))
     files = [str(file)]
-    if its_format == LABEL_STUDIO:
+    if is_label_studio:
         interface = file.with_suffix(".xml")
-        steps = max([steps, *(v.confidence_steps for v in votes)])
-        _replace(interface, lambda part: part.write(labeling_config(steps).encode()))
+        interface_text = labeling_config(max(steps, votes.most_steps)).encode()
+        _replace(interface, lambda part: part.write(interface_text))
         files.append(str(interface))
-    return Exported(
-        tuple(files), len(votes), len({v.clip_id for v in votes}),
-        len({v.annotator_id for v in votes}),
-    )  # fmt: skip
+    return Exported(tuple(files), votes.n, len(votes.clips), len(votes.people))
+
+
+class _Counting:
+    """Votes that are counted as they go by, once."""
+
+    def __init__(self, votes: Iterator[Vote]) -> None:
+        self._votes = votes
+        self.n = self.most_steps = 0
+        self.clips: set[str] = set()
+        self.people: set[str] = set()
+
+    def __iter__(self) -> Iterator[Vote]:
+        for vote in self._votes:
+            self.n += 1
+            self.most_steps = max(self.most_steps, vote.confidence_steps)
+            self.clips.add(vote.clip_id)
+            self.people.add(vote.annotator_id)
+            yield vote
 
 
 def _place(database: Database) -> Place:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 from xml.sax.saxutils import quoteattr
@@ -65,13 +66,11 @@ def write_label_studio(file: IO[bytes], votes: Iterable[Vote], videos: Mapping[s
     """Writes tasks with annotations that a project of Label Studio can import.
 
     Args:
+        votes: all of one clip after the other.
         videos: for each clip_id the address at which Label Studio finds it.
     """
-    by_clip: dict[str, list[Vote]] = {}
-    for vote in votes:
-        by_clip.setdefault(vote.clip_id, []).append(vote)
     file.write(b"[")
-    for number, (clip_id, its_votes) in enumerate(by_clip.items()):
+    for number, (clip_id, its_votes) in enumerate(groupby(votes, lambda vote: vote.clip_id)):
         task = {
             "data": {"video": videos[clip_id], "clip_id": clip_id},
             "annotations": [_annotation(vote) for vote in its_votes],

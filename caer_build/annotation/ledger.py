@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.office import SECRET
@@ -15,6 +15,7 @@ from caer_build.records import Vote
 
 _CHARACTERS = 12
 """of a pseudonym; 48 bits: no two of a project's people are alike"""
+_AT_ONCE = 5000
 _COLUMNS = tuple(name for name in Vote.__dataclass_fields__ if name != "table")
 
 
@@ -46,14 +47,35 @@ def recorded_votes(connection: Connection, called: Mapping[int, str]) -> list[Vo
     Args:
         called: what each annotator is called, such as :func:`pseudonyms`.
     """
-    columns = [t.vote.c[name] for name in _COLUMNS]
-    rows = connection.execute(select(*columns).order_by(t.vote.c.vote_id))
+    return list(each_vote(connection, called))
+
+
+def each_vote(
+    connection: Connection,
+    called: Mapping[int, str],
+    *,
+    only_latest: bool = False,
+    by_clip: bool = False,
+) -> Iterator[Vote]:
+    """The votes one by one, oldest first; some thousands are in memory at a time.
+
+    Args:
+        only_latest: without those that a later revision replaces.
+        by_clip: all of one clip after the other.
+    """
+    query = select(*(t.vote.c[name] for name in _COLUMNS))
+    if only_latest:
+        later = t.vote.alias()
+        same = [later.c[name] == t.vote.c[name] for name in ("clip_id", "annotator_id", "purpose")]
+        query = query.where(~exists().where(*same, later.c.revision > t.vote.c.revision))
+    order = [t.vote.c.clip_id, t.vote.c.vote_id] if by_clip else [t.vote.c.vote_id]
+    rows = connection.execute(
+        query.order_by(*order), execution_options={"yield_per": _AT_ONCE}
+    )  # fmt: skip
     who = _COLUMNS.index("annotator_id")
-    votes = []
     for row in rows:
         values: tuple[Any, ...] = (*row[:who], called[row[who]], *row[who + 1 :])
-        votes.append(Vote(*values))
-    return votes
+        yield Vote(*values)
 
 
 def _pseudonym(secret: str, annotator_id: int) -> str:

@@ -6,12 +6,13 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
-from caer_build.arrow import to_table
+from caer_build.arrow import schema, to_table
 from caer_build.errors import SchemaError
 from caer_build.records import Vote
 
@@ -145,7 +146,10 @@ def write_parquet(file: IO[bytes], votes: Iterable[Vote]) -> None:
     """Writes votes as Parquet, with the schema of the record."""
     import pyarrow.parquet as pq
 
-    pq.write_table(to_table(Vote, votes), file, compression="zstd")
+    left = iter(votes)
+    with pq.ParquetWriter(file, schema(Vote), compression="zstd") as writer:
+        while batch := list(islice(left, _BATCH)):
+            writer.write_table(to_table(Vote, batch))
 
 
 @dataclass(frozen=True, slots=True)
