@@ -40,6 +40,8 @@ _CLOSED = (
     "/auth/logout",
 )  # fmt: skip
 """what Streamlit offers and nobody here needs"""
+_GUESSES = ("/_stcore/health", "/_stcore/host-config")
+"""Streamlit's page looks for these below its own address too, in case that is the app's root."""
 _REVIEWERS = ("adjudicator", "manager")
 _SAFE = {"GET", "HEAD"}
 _OWN_POSTS = ("/api/", "/sign-in", "/sign-out", "/join/", "/welcome")
@@ -143,6 +145,8 @@ class Gate:
         path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
         if _is_below(path, _CLOSED):
             raise _Refused(_plain(404, "Not found."), "nobody may")
+        if path.endswith(_GUESSES) and path not in _OPEN_FILES:
+            raise _Refused(_plain(404, "Not found."), None)
         if method not in _SAFE and not (method == "POST" and path.startswith(_OWN_POSTS)):
             raise _Refused(_plain(405, "Not allowed."), "no such method here")
         length = headers.get("content-length", "0")
