@@ -14,10 +14,14 @@ from caer_build.annotation.consensus import Consensus
 from caer_build.annotation.office import Office
 from caer_build.errors import VoteError
 
-FRESH_S = 20
-"""for how long a page may show figures that were counted before"""
 _MINUTE_MS = 60_000
+_DAY_MS = 24 * 3600 * 1000
 _SAY_LATER = "what_was_done"
+_CLOSER = """<style>
+[data-testid="stMainBlockContainer"] { padding: 4.2rem 5rem 3rem; max-width: 1500px; }
+[data-testid="stMainBlockContainer"] h1 { padding: 0.4rem 0 0.2rem; font-size: 2rem; }
+</style>"""
+"""Tables and plots want the room that Streamlit leaves around them."""
 STATUS_WORDS = {
     "label": "Label",
     "tie": "Tie",
@@ -42,32 +46,26 @@ def act(office: Office, account: Account, work: Callable[[Connection], Any], don
     st.rerun()
 
 
-def say_what_was_done() -> None:
-    """Tells what :func:`act` did before the page was drawn anew."""
+def begin(title: str) -> None:
+    """The head of a page, and what :func:`act` did before the page was drawn anew."""
+    st.html(_CLOSER)
+    st.title(title)
     done = st.session_state.pop(_SAY_LATER, None)
     if done:
         st.toast(done, icon=":material/check:")
-
-
-def _project(office: Office) -> str:
-    """What the figures of one project are kept under; passwords are hidden."""
-    return repr(office.database.engine.url)
-
-
-counted_before = st.cache_data(
-    ttl=FRESH_S, show_spinner=False, max_entries=100, hash_funcs={Office: _project}
-)
-"""For functions that count: a page that is looked at again soon shows the same figures."""
-counted_for_long = st.cache_data(
-    ttl=600, show_spinner=False, max_entries=4, hash_funcs={Office: _project}
-)
-"""For functions that look at every vote."""
 
 
 def offset_ms() -> int:
     """How far the visitor's clock is east of UTC."""
     west_min = st.context.timezone_offset
     return 0 if west_min is None else -west_min * _MINUTE_MS
+
+
+def clock_now(office: Office) -> tuple[int, int]:
+    """Since when it is today here, and now; to the minute, so that figures which were counted
+    before are found again. (ms, ms)"""
+    now_ms = office.clock() // _MINUTE_MS * _MINUTE_MS
+    return (now_ms + offset_ms()) // _DAY_MS * _DAY_MS - offset_ms(), now_ms
 
 
 def utc_words() -> str:

@@ -27,7 +27,7 @@ PAGES = (
     AppPage("annotate", "Label clips", "play_circle", ("annotator", "adjudicator")),
     AppPage("progress", "Progress", "monitoring", ("manager",)),
     AppPage("agreement", "Agreement", "handshake", ("manager",)),
-    AppPage("clips", "Clips", "movie", ("manager",)),
+    AppPage("review", "Clips", "movie", ("manager",)),
     AppPage("adjudicate", "Ties", "balance", ("adjudicator", "manager")),
     AppPage("people", "People", "group", ("manager",)),
     AppPage("export", "Export", "download", ("manager",)),

@@ -186,13 +186,14 @@ def _all_said(  # noqa: PLR0917
         seen = [clip for clip, purpose in work[: len(work) // 2] if purpose == "vote"]
         for clip in random.sample(seen, len(seen) // 20):
             work.insert(random.randrange(len(work) * 2 // 3, len(work) + 1), (clip, "repeat"))
-        now = project.clock.ms - 9 * _DAY_MS + random.randrange(3 * 3600 * 1000)
-        until = now + random.randrange(90, 200) * 60_000
+        now = (project.clock.ms // _DAY_MS - 8) * _DAY_MS + random.randrange(480, 700) * 60_000
+        a_day = max(60_000, len(work) * 6500 // 7)
+        until = now + round(a_day * random.uniform(0.7, 1.3))
         own: dict[int, str | None] = {}
         for clip, purpose in work:
             if now > until:
-                now = until + _DAY_MS - random.randrange(60, 180) * 60_000
-                until = now + random.randrange(90, 200) * 60_000
+                now = (now // _DAY_MS + 1) * _DAY_MS + random.randrange(480, 700) * 60_000
+                until = now + round(a_day * random.uniform(0.7, 1.3))
             said = _one_answer(clips[clip], clip, shares[clip], person, purpose, now,
                                person == hasty, own.get(clip), random)  # fmt: skip
             if purpose == "vote":

@@ -12,9 +12,9 @@ import streamlit as st
 from annotator_app.managing import (
     act,
     answer_words,
+    begin,
     confidence_words,
     moment,
-    say_what_was_done,
 )
 from annotator_app.session import visit_as
 from annotator_app.watching import watch_task
@@ -36,11 +36,10 @@ _SHOWN_SINCE = "dispute_shown_since"
 
 def show(office: Office, account: Account) -> None:
     """The page."""
-    say_what_was_done()
+    begin("Ties")
     if account.role == "manager":
         _overview(office, account)
         return
-    st.title("Ties")
     too_unsure = st.toggle(
         "With clips on which people agree without being sure", key="dispute_unsure"
     )
@@ -124,7 +123,6 @@ def _missing(said: str | None, step: int | None, reason: str | None, heard: bool
 
 
 def _overview(office: Office, account: Account) -> None:
-    st.title("Ties")
     st.write(
         "Adjudicators decide clips on which people differ: only those they did not vote on, and "
         "before they see the votes. A manager has seen them, so managers decide nothing here; "
@@ -144,7 +142,7 @@ def _overview(office: Office, account: Account) -> None:
 
 
 def _make_gold(office: Office, account: Account, row: Decided) -> None:
-    st.link_button("See the clip", f"/clips?clip={row.public_id}", icon=":material/movie:")
+    st.link_button("See the clip", f"/review?clip={row.public_id}", icon=":material/movie:")
     if row.emotion is None:
         st.info("The adjudicator named no emotion, so this clip cannot be gold.")
         return

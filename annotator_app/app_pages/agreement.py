@@ -3,73 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import streamlit as st
 
 from annotator_app import charts
-from annotator_app.managing import counted_for_long, say_what_was_done
+from annotator_app.figures import AgreementFigures, agreement_figures
+from annotator_app.managing import begin
 from annotator_app.session import visit_as
 from caer_build.annotation.accounts import Account, everyone
-from caer_build.annotation.agreement import (
-    Agreement,
-    Confusion,
-    confusion,
-    gold_agreement,
-    self_agreement,
-)
-from caer_build.annotation.calibration import Step, calibration
+from caer_build.annotation.agreement import Confusion
+from caer_build.annotation.calibration import Step
 from caer_build.annotation.estimates import Estimate
-from caer_build.annotation.gold import gold_clips
-from caer_build.annotation.ledger import aliases, recorded_votes
 from caer_build.annotation.office import Office
 from caer_build.annotation.project import STEP_WORDS
-from caer_build.annotation.ratings import emotion_ratings
-from caer_build.annotation.reliability import (
-    PairKappa,
-    cohen_kappas,
-    fleiss_kappa,
-    krippendorff_alpha,
-)
-
-_EVERYBODY = "Everybody"
-
-
-@dataclass(frozen=True)
-class _Figures:
-    """What the page says, by what people are called."""
-
-    alpha: Estimate
-    fleiss: Estimate
-    pairs: list[PairKappa]
-    with_self: Agreement
-    with_gold: Agreement
-    confusions: Mapping[str, Confusion]
-    steps: list[Step]
-    n_answers: int
-
-
-@counted_for_long
-def _figures(office: Office) -> _Figures:
-    with office.database.reading() as connection:
-        votes = recorded_votes(connection, aliases(connection))
-        gold = {clip.clip_id: clip.emotion for clip in gold_clips(connection)}
-    rated = emotion_ratings(votes)
-    confusions = {_EVERYBODY: confusion(rated)}
-    confusions |= {alias: confusion(rated, alias) for alias in rated.annotators}
-    return _Figures(
-        krippendorff_alpha(rated), fleiss_kappa(rated), cohen_kappas(rated),
-        self_agreement(votes), gold_agreement(votes, gold), confusions, calibration(votes),
-        len(rated.clip),
-    )  # fmt: skip
+from caer_build.annotation.reliability import PairKappa
 
 
 def show(office: Office, _account: Account) -> None:
     """The page."""
-    say_what_was_done()
-    st.title("Agreement")
+    begin("Agreement")
     with st.spinner("Comparing all answers …"):
-        found = _figures(office)
+        found = agreement_figures(office)
     with office.database.reading() as connection:
         name = {a.alias: a.name for a in everyone(connection)}
     st.caption(
@@ -171,7 +125,7 @@ def _calibration(steps: list[Step]) -> None:
         st.info("There are no answers yet.")
 
 
-def _by_person(found: _Figures, name: Mapping[str, str]) -> None:
+def _by_person(found: AgreementFigures, name: Mapping[str, str]) -> None:
     for agreement, title, what in (
         (found.with_self, "same answer again", "clips seen twice"),
         (found.with_gold, "as expected", "gold clips"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from annotator_app.managing import begin
 from annotator_app.session import visit_as
 from caer_build.annotation.accounts import Account
 from caer_build.annotation.office import Office
@@ -18,7 +19,7 @@ _FORMATS = {
 
 def show(_office: Office, _account: Account) -> None:
     """The page."""
-    st.title("Export")
+    begin("Export")
     st.write(
         "All answers of all purposes, with the times they were given and how often the clip was "
         "played. People are called by pseudonyms that stay the same from export to export and say "
@@ -33,7 +34,7 @@ def show(_office: Office, _account: Account) -> None:
             st.subheader(title)
             st.write(words)
             st.link_button(
-                f"votes.{ending}", f"/export/votes.{ending}{query}",
+                f"votes.{ending}", f"/files/votes.{ending}{query}",
                 icon=":material/download:", width="stretch",
             )  # fmt: skip
     st.caption("The same from a terminal: caer annotate export WORK votes.csv")

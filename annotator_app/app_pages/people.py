@@ -6,22 +6,16 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import select
 
-from annotator_app.managing import (
-    act,
-    counted_before,
-    moment,
-    offset_ms,
-    say_what_was_done,
-)
+from annotator_app.figures import PEOPLE_DAYS, PeopleFigures, people_figures
+from annotator_app.managing import act, begin, clock_now, moment
 from annotator_app.place import current
 from annotator_app.session import visit_as
-from caer_build.annotation import oversight, staff, suspicion
+from caer_build.annotation import staff
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import INVITATION_DAYS, Account, invite
 from caer_build.annotation.office import Office
-from caer_build.annotation.oversight import DAY_MS, HOUR_MS, Person
+from caer_build.annotation.oversight import Person
 from caer_build.annotation.suspicion import Sign
-from caer_build.annotation.working_time import worked
 
 _LINK = "new_invitation"
 _ROLE_WORDS = {
@@ -34,7 +28,6 @@ _SIGN_WORDS = {
     "one_key": "Always the same answer",
     "gold": "Against the gold clips",
 }
-_HOURS_DAYS = 7
 
 
 def show(office: Office, account: Account, base_url: str) -> None:
@@ -43,51 +36,35 @@ def show(office: Office, account: Account, base_url: str) -> None:
     Args:
         base_url: of invitation links, without a slash at the end.
     """
-    say_what_was_done()
-    st.title("People")
-    now_ms = office.clock() // 60_000 * 60_000
-    people, signs, hours = _figures(office, now_ms, offset_ms())
-    _table(people, signs, hours)
+    begin("People")
+    found = people_figures(office, *clock_now(office))
+    _table(found)
     left, right = st.columns([2, 3], gap="large")
     with left:
         _invite(office, account, base_url)
     with right:
-        _one(office, account, people, signs)
+        _one(office, account, found.people, found.signs)
 
 
-@counted_before
-def _figures(
-    office: Office, now_ms: int, east_ms: int
-) -> tuple[list[Person], list[Sign], dict[int, float]]:
-    midnight_ms = (now_ms + east_ms) // DAY_MS * DAY_MS - east_ms
-    with office.database.reading() as connection:
-        people = oversight.people(connection, midnight_ms)
-        signs = suspicion.signs(connection)
-        rows = worked(connection, now_ms - _HOURS_DAYS * DAY_MS, now_ms + 60_000)
-    hours: dict[int, float] = {}
-    for row in rows:
-        hours[row.annotator_id] = hours.get(row.annotator_id, 0) + row.worked_ms / HOUR_MS
-    return people, signs, hours
-
-
-def _table(people: list[Person], signs: list[Sign], hours: dict[int, float]) -> None:
+def _table(found: PeopleFigures) -> None:
     rows = [
         {
             "Name": p.name, "Called": p.alias, "Role": p.role,
             "State": "retired" if p.is_retired else "active" if p.is_qualified else "in practice",
             "Look at": ", ".join(
-                _SIGN_WORDS[s.kind] for s in signs if s.annotator_id == p.annotator_id
+                _SIGN_WORDS[s.kind] for s in found.signs if s.annotator_id == p.annotator_id
             ),
             "Clips answered": p.n_votes, "Answers today": p.n_today,
-            "Hours, 7 days": hours.get(p.annotator_id, 0.0), "Last answer": moment(p.last_at),
+            f"Hours, {PEOPLE_DAYS} days": found.hours.get(p.annotator_id, 0.0),
+            "Last answer": moment(p.last_at),
         }
-        for p in people
+        for p in found.people
     ]  # fmt: skip
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, width="stretch",
         column_config={
             "Clips answered": st.column_config.NumberColumn(format="localized"),
-            "Hours, 7 days": st.column_config.NumberColumn(format="%.1f"),
+            f"Hours, {PEOPLE_DAYS} days": st.column_config.NumberColumn(format="%.1f"),
             "Last answer": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
             "Look at": st.column_config.TextColumn(
                 width="medium", help="Signs of clicking through; the evidence is below."
@@ -167,7 +144,7 @@ def _signs(office: Office, signs: list[Sign]) -> None:
         public = {row.clip_id: row.public_id for row in rows}
     for sign in signs:
         links = " ".join(
-            f"[{number}](/clips?clip={public[clip_id]})"
+            f"[{number}](/review?clip={public[clip_id]})"
             for number, clip_id in enumerate(sign.clip_ids, start=1)
         )
         st.warning(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
 
 from annotator_app import charts
+from annotator_app.figures import PACE_DAYS, ProgressFigures, hours_worked, progress_figures
 from annotator_app.managing import (
     STATUS_WORDS,
-    counted_before,
+    begin,
+    clock_now,
     duration_words,
     moment,
     offset_ms,
-    say_what_was_done,
     share_words,
     utc_words,
 )
@@ -23,51 +24,18 @@ from caer_build.annotation import oversight
 from caer_build.annotation.accounts import Account
 from caer_build.annotation.office import Office
 from caer_build.annotation.oversight import DAY_MS, HOUR_MS
-from caer_build.annotation.standing import funnel
-from caer_build.annotation.working_time import RULE, worked
+from caer_build.annotation.working_time import RULE
 
-_WINDOWS = {"Last 24 hours": 1, "Last 7 days": 7, "Last 30 days": 30}
+_WINDOWS = {"Last 24 hours": 1, "Last 7 days": 7, f"Last {PACE_DAYS} days": PACE_DAYS}
 _PACE_DAYS = 7
 _PAY_DAYS = 14
 
 
-@dataclass(frozen=True)
-class _Figures:
-    """What the page says, counted at one moment."""
-
-    progress: oversight.Progress
-    funnel: dict[str, int]
-    people: list[oversight.Person]
-    hours: list[oversight.HourOfWork]
-    cannot_tell: list[oversight.Flagged]
-    broken: list[oversight.Flagged]
-    stuck: list[oversight.Stuck]
-    n_workers: int
-
-
-@counted_before
-def _figures(office: Office, day_began_ms: int, now_ms: int) -> _Figures:
-    with office.database.reading() as connection:
-        return _Figures(
-            oversight.progress(connection),
-            funnel(connection, office.settings.confidence_steps),
-            oversight.people(connection, day_began_ms),
-            oversight.by_hour(connection, now_ms - max(_WINDOWS.values()) * DAY_MS),
-            oversight.flagged(connection, "cannot_tell"),
-            oversight.flagged(connection, "broken"),
-            oversight.stuck(connection),
-            oversight.n_workers(connection),
-        )
-
-
 def show(office: Office, _account: Account) -> None:
     """The page."""
-    say_what_was_done()
-    # To the minute, so that figures which were counted before can be found again.
-    now_ms = office.clock() // 60_000 * 60_000
-    midnight_ms = (now_ms + offset_ms()) // DAY_MS * DAY_MS - offset_ms()
-    found = _figures(office, midnight_ms, now_ms)
-    st.title(office.settings.title)
+    begin(office.settings.title)
+    midnight_ms, now_ms = clock_now(office)
+    found = progress_figures(office, midnight_ms, now_ms)
     _headline(found, now_ms)
     left, right = st.columns(2, gap="large")
     with left:
@@ -94,7 +62,7 @@ def show(office: Office, _account: Account) -> None:
         _stuck(found)
 
 
-def _headline(found: _Figures, now_ms: int) -> None:
+def _headline(found: ProgressFigures, now_ms: int) -> None:
     progress = found.progress
     week = [h for h in found.hours if h.began_at >= now_ms - _PACE_DAYS * DAY_MS]
     n_hour = sum(h.n_votes for h in found.hours if h.began_at > now_ms - 2 * HOUR_MS) / 2
@@ -140,7 +108,7 @@ def _answers(progress: oversight.Progress) -> None:
     )
 
 
-def _funnel(counts: dict[str, int], votes: int) -> None:
+def _funnel(counts: Mapping[str, int], votes: int) -> None:
     whole = sum(counts.values())
     rows = charts.funnel_rows(counts)
     st.altair_chart(charts.bars(rows, "clips", whole), width="stretch")
@@ -154,7 +122,7 @@ def _funnel(counts: dict[str, int], votes: int) -> None:
     )
 
 
-def _pace(found: _Figures, now_ms: int) -> None:
+def _pace(found: ProgressFigures, now_ms: int) -> None:
     window = st.segmented_control(
         "Time", list(_WINDOWS), default="Last 7 days", label_visibility="collapsed"
     )
@@ -204,13 +172,16 @@ def _hours(office: Office, people: list[oversight.Person], now_ms: int) -> None:
         st.info("Choose the last day too.")
         return
     since, until = (int(pd.Timestamp(day).timestamp() * 1000) - offset_ms() for day in chosen)
-    rows = _worked(office, since, until + DAY_MS, offset_ms())
+    rows = hours_worked(office, since, until + DAY_MS, offset_ms())
     name = {p.annotator_id: p.name for p in people}
     st.caption(f"{RULE} Days are those of {utc_words()}.")
     if not rows:
         st.info("Nobody worked on these days.")
         return
-    frame = pd.DataFrame(rows, columns=["who", "day", "ms", "answers"])
+    frame = pd.DataFrame(
+        [(w.annotator_id, w.day, w.worked_ms, w.n_answers) for w in rows],
+        columns=["who", "day", "ms", "answers"],
+    )
     frame["Name"] = [name[who] for who in frame["who"]]
     frame["hours"] = frame["ms"] / HOUR_MS
     sums = frame.groupby("Name").agg(
@@ -232,21 +203,12 @@ def _hours(office: Office, people: list[oversight.Person], now_ms: int) -> None:
     )  # fmt: skip
 
 
-@counted_before
-def _worked(
-    office: Office, since_ms: int, until_ms: int, east_ms: int
-) -> list[tuple[int, object, int, int]]:
-    with office.database.reading() as connection:
-        rows = worked(connection, since_ms, until_ms, east_ms)
-    return [(w.annotator_id, w.day, w.worked_ms, w.n_answers) for w in rows]
-
-
 def _flagged(clips: list[oversight.Flagged], nothing: str) -> None:
     if not clips:
         st.info(nothing)
         return
     rows = [
-        {"Clip": f"/clips?clip={c.public_id}", "Said so": c.n_flags, "Answers": c.n_answers,
+        {"Clip": f"/review?clip={c.public_id}", "Said so": c.n_flags, "Answers": c.n_answers,
          "Reasons": "; ".join(c.reasons), "Id": c.clip_id}
         for c in clips
     ]  # fmt: skip
@@ -254,7 +216,7 @@ def _flagged(clips: list[oversight.Flagged], nothing: str) -> None:
                  column_config={"Clip": _LINK})  # fmt: skip
 
 
-def _stuck(found: _Figures) -> None:
+def _stuck(found: ProgressFigures) -> None:
     if not found.stuck:
         st.info("For every clip there are people enough who may take it.")
         return
@@ -263,7 +225,7 @@ def _stuck(found: _Figures) -> None:
         "have not had them: invite somebody, or leave those that are gold as they are."
     )
     rows = [
-        {"Clip": f"/clips?clip={c.public_id}", "Open places": c.n_open,
+        {"Clip": f"/review?clip={c.public_id}", "Open places": c.n_open,
          "People who may": c.n_free, "Gold": c.is_gold, "Id": c.clip_id}
         for c in found.stuck
     ]  # fmt: skip

@@ -29,8 +29,8 @@ class Exports:
         self._place, self._refusals = place, refusals
 
     def routes(self) -> list[Route]:
-        """``/export/votes.<format>``."""
-        return [Route("/export/{name}", self.export, methods=["GET"])]
+        """``/files/votes.<format>``."""
+        return [Route("/files/{name}", self.export, methods=["GET"])]
 
     async def export(self, request: Request) -> Response:
         """All votes, under pseudonyms; ``?latest=1`` leaves out answers that were changed."""

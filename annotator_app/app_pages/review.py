@@ -12,10 +12,10 @@ from annotator_app.managing import (
     STATUS_WORDS,
     act,
     answer_words,
+    begin,
     confidence_words,
     consensus_words,
     moment,
-    say_what_was_done,
 )
 from annotator_app.session import visit_as
 from annotator_app.watching import watch_dossier
@@ -34,7 +34,6 @@ _FILTER = "clip_filter"
 
 def show(office: Office, account: Account) -> None:
     """The page."""
-    say_what_was_done()
     asked = st.query_params.pop("clip", None)
     if asked:
         st.session_state[_SHOWN] = asked
@@ -45,7 +44,7 @@ def show(office: Office, account: Account) -> None:
 
 
 def _many(office: Office, account: Account) -> None:
-    st.title("Clips")
+    begin("Clips")
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         chosen = st.segmented_control(
@@ -172,17 +171,16 @@ def _gold_list(office: Office, account: Account) -> None:
 
 
 def _one(office: Office, account: Account, asked: str) -> None:
-    if st.button("All clips", icon=":material/arrow_back:"):
-        st.session_state.pop(_SHOWN)
-        st.rerun()
     with office.database.reading() as connection:
         clip_id = review.find_clip(connection, asked)
         clip = None if clip_id is None else review.dossier(connection, clip_id)
     if clip is None:
-        st.error("There is no clip of this id.")
+        begin("No such clip")
+        _back()
         return
     listed = clip.listed
-    st.title(consensus_words(listed.consensus))
+    begin(consensus_words(listed.consensus))
+    _back()
     st.caption(f"{listed.clip_id} · shown to people as {listed.public_id}")
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -193,6 +191,12 @@ def _one(office: Office, account: Account, asked: str) -> None:
         _more_form(office, account, listed)
     st.subheader("What was said")
     _said(clip)
+
+
+def _back() -> None:
+    if st.button("All clips", icon=":material/arrow_back:"):
+        st.session_state.pop(_SHOWN)
+        st.rerun()
 
 
 def _facts(clip: Dossier) -> None:

@@ -1,0 +1,159 @@
+"""What the managers' pages count, kept for a while: a page that is looked at again soon shows the
+same figures. Each count is one look at the database, so its figures fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from caer_build.annotation import oversight, suspicion, working_time
+from caer_build.annotation.agreement import (
+    Agreement,
+    Confusion,
+    confusion,
+    gold_agreement,
+    self_agreement,
+)
+from caer_build.annotation.calibration import Step, calibration
+from caer_build.annotation.estimates import Estimate
+from caer_build.annotation.gold import gold_clips
+from caer_build.annotation.ledger import aliases, recorded_votes
+from caer_build.annotation.office import Office
+from caer_build.annotation.oversight import DAY_MS, HOUR_MS
+from caer_build.annotation.ratings import emotion_ratings
+from caer_build.annotation.reliability import (
+    PairKappa,
+    cohen_kappas,
+    fleiss_kappa,
+    krippendorff_alpha,
+)
+from caer_build.annotation.standing import funnel
+
+EVERYBODY = "Everybody"
+PACE_DAYS = 30
+"""days whose hours are counted"""
+PEOPLE_DAYS = 7
+"""days of the hours that stand beside a person"""
+
+
+def _project(office: Office) -> str:
+    """What the figures of one project are kept under; passwords are hidden."""
+    return repr(office.database.engine.url)
+
+
+_counted = st.cache_data(ttl=20, show_spinner=False, max_entries=100, hash_funcs={Office: _project})
+_looked_through = st.cache_data(
+    ttl=600, show_spinner=False, max_entries=4, hash_funcs={Office: _project}
+)
+"""for figures that every single vote is read for"""
+
+
+@dataclass(frozen=True)
+class ProgressFigures:
+    """How far the project is.
+
+    Attributes:
+        funnel: clips by status.
+        hours: of the last :data:`PACE_DAYS` days.
+    """
+
+    progress: oversight.Progress
+    funnel: Mapping[str, int]
+    people: list[oversight.Person]
+    hours: list[oversight.HourOfWork]
+    cannot_tell: list[oversight.Flagged]
+    broken: list[oversight.Flagged]
+    stuck: list[oversight.Stuck]
+    n_workers: int
+
+
+@dataclass(frozen=True)
+class PeopleFigures:
+    """Everybody.
+
+    Attributes:
+        hours: worked in the last :data:`PEOPLE_DAYS` days, by annotator_id.
+    """
+
+    people: list[oversight.Person]
+    signs: list[suspicion.Sign]
+    hours: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class AgreementFigures:
+    """Agreement, by what people are called.
+
+    Attributes:
+        confusions: of :data:`EVERYBODY`, and of each person.
+        n_answers: emotions that count.
+    """
+
+    alpha: Estimate
+    fleiss: Estimate
+    pairs: list[PairKappa]
+    with_self: Agreement
+    with_gold: Agreement
+    confusions: Mapping[str, Confusion]
+    steps: list[Step]
+    n_answers: int
+
+
+@_counted
+def progress_figures(office: Office, midnight_ms: int, now_ms: int) -> ProgressFigures:
+    """How far the project is.
+
+    Args:
+        midnight_ms: since when it is today.
+    """
+    with office.database.reading() as connection:
+        return ProgressFigures(
+            oversight.progress(connection),
+            funnel(connection, office.settings.confidence_steps),
+            oversight.people(connection, midnight_ms),
+            oversight.by_hour(connection, now_ms - PACE_DAYS * DAY_MS),
+            oversight.flagged(connection, "cannot_tell"),
+            oversight.flagged(connection, "broken"),
+            oversight.stuck(connection),
+            oversight.n_workers(connection),
+        )
+
+
+@_counted
+def people_figures(office: Office, midnight_ms: int, now_ms: int) -> PeopleFigures:
+    """Everybody, and what stands out in their answers."""
+    with office.database.reading() as connection:
+        people = oversight.people(connection, midnight_ms)
+        signs = suspicion.signs(connection)
+        rows = working_time.worked(connection, now_ms - PEOPLE_DAYS * DAY_MS, now_ms + HOUR_MS)
+    hours: dict[int, float] = {}
+    for row in rows:
+        hours[row.annotator_id] = hours.get(row.annotator_id, 0) + row.worked_ms / HOUR_MS
+    return PeopleFigures(people, signs, hours)
+
+
+@_counted
+def hours_worked(
+    office: Office, since_ms: int, until_ms: int, east_ms: int
+) -> list[working_time.Worked]:
+    """Working time in [since_ms, until_ms); see :func:`working_time.worked`."""
+    with office.database.reading() as connection:
+        return working_time.worked(connection, since_ms, until_ms, east_ms)
+
+
+@_looked_through
+def agreement_figures(office: Office) -> AgreementFigures:
+    """Agreement of everybody with everybody."""
+    with office.database.reading() as connection:
+        votes = recorded_votes(connection, aliases(connection))
+        gold = {clip.clip_id: clip.emotion for clip in gold_clips(connection)}
+    rated = emotion_ratings(votes)
+    confusions = {EVERYBODY: confusion(rated)}
+    confusions |= {alias: confusion(rated, alias) for alias in rated.annotators}
+    return AgreementFigures(
+        krippendorff_alpha(rated), fleiss_kappa(rated), cohen_kappas(rated),
+        self_agreement(votes), gold_agreement(votes, gold), confusions, calibration(votes),
+        len(rated.clip),
+    )  # fmt: skip
