@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import permutations, product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caer_build.annotation.consensus import Consensus, paper_rule
@@ -107,6 +107,7 @@ def test_other_numbers_need_more_than_half(said: list[str], needed: int, status:
     assert paper_rule([Said(what) for what in said], needed).status == status
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(SAYINGS), st.integers(0, 10)), max_size=7))
 def test_a_label_has_the_majority(said: list[tuple[str, int]]) -> None:
     answers = [Said(*one) for one in said]

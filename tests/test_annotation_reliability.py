@@ -11,7 +11,7 @@ from random import Random
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
@@ -70,6 +70,7 @@ def test_alpha_of_real_answers(data: Path) -> None:
     assert (found.n_clips, found.reason) == (584, None)
 
 
+@settings(deadline=None)
 @given(answers())
 def test_alpha_is_the_librarys(rows: Rows) -> None:
     rated = ratings(rows)
@@ -112,6 +113,7 @@ def test_too_few_clips_for_an_interval() -> None:
     assert "resamples" in str(found.reason)
 
 
+@settings(deadline=None)
 @given(answers(), st.permutations(range(4)), st.randoms(use_true_random=False))
 def test_order_and_names_change_nothing(rows: Rows, places: list[int], random: Random) -> None:
     shuffled = [(clip, f"o{places[int(who[1:])]}", said) for clip, who, said in rows]
@@ -126,6 +128,7 @@ def test_order_and_names_change_nothing(rows: Rows, places: list[int], random: R
         assert after.value == pytest.approx(before.value, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(answers(names="abc"))
 def test_full_agreement_is_one(rows: Rows) -> None:
     agreed = ratings([(clip, who, "abc"[int(clip[1:]) % 3]) for clip, who, _ in rows])
@@ -152,6 +155,7 @@ def test_fleiss_takes_the_clips_with_the_usual_number_of_answers() -> None:
     assert (with_more.value, with_more.n_clips) == (without.value, 5)
 
 
+@settings(deadline=None)
 @given(answers())
 def test_cohens_kappa_is_scikit_learns(rows: Rows) -> None:
     rated = ratings(rows)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caer_build.annotation.label_studio import (
@@ -70,6 +70,7 @@ def by_number(entries: list[Entry]) -> list[Vote | str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
 @given(votes=some_votes)
 def test_any_vote_goes_round(kind: str, votes: list[Vote]) -> None:
     write, read = KINDS[kind]
