@@ -4,10 +4,12 @@ are readable in light and dark; every bar and cell says its number."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import altair as alt
 import pandas as pd
 
+_Unit: TypeAlias = Literal["yearmonthdate", "yearmonthdatehours"]
 _BAR = 30
 _INK = "#8a93a1"
 """for labels beside bars: readable on white and on black"""
@@ -30,28 +32,32 @@ def bars(rows: Sequence[tuple[str, int]], unit: str, whole: int) -> alt.LayerCha
     return chart
 
 
-def by_hour(rows: Sequence[tuple[int, str, int]], since_ms: int, until_ms: int) -> alt.Chart:
-    """Answers an hour, stacked by person.
+def over_time(
+    rows: Sequence[tuple[int, str, int]], since_ms: int, until_ms: int, by_day: bool
+) -> alt.Chart:
+    """Answers an hour or a day, stacked by person, in the time of the visitor's clock.
 
     Args:
         rows: (begin of the hour in ms, name, answers).
     """
     frame = pd.DataFrame(rows, columns=["at", "who", "n"])
-    frame["from"] = pd.to_datetime(frame["at"], unit="ms", utc=True)
-    frame["to"] = frame["from"] + pd.Timedelta(minutes=58)
+    frame["at"] = pd.to_datetime(frame["at"], unit="ms", utc=True)
     domain = [pd.Timestamp(ms, unit="ms", tz="UTC").isoformat() for ms in (since_ms, until_ms)]
+    unit: _Unit = "yearmonthdate" if by_day else "yearmonthdatehours"
+    words = "day" if by_day else "hour"
+    axis = alt.Axis(format="%a %d %b" if until_ms - since_ms > 2 * 86_400_000 else "%H:%M",
+                    labelOverlap=True, tickCount=12)  # fmt: skip
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_bar()
         .encode(
-            x=alt.X("from:T", title="hour", scale=alt.Scale(domain=domain)),
-            x2="to:T",
-            y=alt.Y("n:Q", stack=True, title="answers an hour"),
-            color=alt.Color("who:N", title=None, legend=alt.Legend(orient="top", columns=6)),
+            x=alt.X("at:T", timeUnit=unit, title=None, axis=axis, scale=alt.Scale(domain=domain)),
+            y=alt.Y("sum(n):Q", title=f"answers a{'n' if words == 'hour' else ''} {words}"),
+            color=alt.Color("who:N", title=None, legend=alt.Legend(orient="top", columns=8)),
             tooltip=[
                 alt.Tooltip("who:N", title="person"),
-                alt.Tooltip("from:T", title="hour", format="%a %d %b %H:%M"),
-                alt.Tooltip("n:Q", title="answers"),
+                alt.Tooltip("at:T", timeUnit=unit, title=words, format="%a %d %b %H:%M"),
+                alt.Tooltip("sum(n):Q", title="answers", format=","),
             ],
         )
         .properties(height=260)
@@ -115,7 +121,9 @@ def calibration(
     )
     scale = alt.Scale(domain=[0, 1])
     y = alt.Y("share:Q", title="others who agree", scale=scale, axis=alt.Axis(format=".0%"))
-    bars_ = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    bars_ = base.mark_rule(strokeWidth=2, color=_INK).encode(
+        y=alt.Y("low:Q", scale=scale), y2="high:Q"
+    )
     dots = base.mark_point(size=110, filled=True).encode(y=y)
     line = base.mark_line(strokeDash=[4, 4], opacity=0.6).encode(y=y)
     chart: alt.LayerChart = (line + bars_ + dots).properties(height=300)
@@ -143,7 +151,9 @@ def with_interval(rows: Sequence[tuple[str, float | None, float | None, float | 
     )
     scale = alt.Scale(domain=[0, 1])
     axis = alt.Axis(format=".0%")
-    rules = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
+    rules = base.mark_rule(strokeWidth=2, color=_INK).encode(
+        x=alt.X("low:Q", scale=scale), x2="high:Q"
+    )
     dots = base.mark_point(size=110, filled=True).encode(
         x=alt.X("share:Q", title=titles[0], scale=scale, axis=axis)
     )

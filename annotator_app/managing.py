@@ -19,7 +19,7 @@ _DAY_MS = 24 * 3600 * 1000
 _SAY_LATER = "what_was_done"
 _CLOSER = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4.2rem 5rem 3rem; max-width: 1500px; }
-[data-testid="stMainBlockContainer"] h1 { padding: 0.4rem 0 0.2rem; font-size: 2rem; }
+[data-testid="stMainBlockContainer"] h1 { padding: 0.4rem 0 0.6rem; font-size: 2rem; }
 </style>"""
 """Tables and plots want the room that Streamlit leaves around them."""
 STATUS_WORDS = {

@@ -157,6 +157,10 @@ def _hire(project: Project, n_people: int) -> None:
                     .returning(t.annotator.c.annotator_id)
                 ).scalar_one()
             )  # fmt: skip
+        _insert(connection, t.knows_show, [
+            {"annotator_id": person, "show": "lobby", "knows": person % 2 == 0, "at": began}
+            for person in project.people
+        ])  # fmt: skip
 
 
 def _all_said(  # noqa: PLR0917

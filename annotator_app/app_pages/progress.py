@@ -126,7 +126,8 @@ def _pace(found: ProgressFigures, now_ms: int) -> None:
     window = st.segmented_control(
         "Time", list(_WINDOWS), default="Last 7 days", label_visibility="collapsed"
     )
-    since = now_ms - _WINDOWS[window or "Last 7 days"] * DAY_MS
+    days = _WINDOWS[window or "Last 7 days"]
+    since = now_ms - days * DAY_MS
     name = {p.annotator_id: p.name for p in found.people}
     rows = [
         (h.began_at, name[h.annotator_id], h.n_votes) for h in found.hours if h.began_at >= since
@@ -134,7 +135,7 @@ def _pace(found: ProgressFigures, now_ms: int) -> None:
     if not rows:
         st.info("No answers in this time.")
         return
-    st.altair_chart(charts.by_hour(rows, since, now_ms), width="stretch")
+    st.altair_chart(charts.over_time(rows, since, now_ms, days > _PACE_DAYS), width="stretch")
 
 
 def _people(people: list[oversight.Person]) -> None:
@@ -188,7 +189,9 @@ def _hours(office: Office, people: list[oversight.Person], now_ms: int) -> None:
         Days=("day", "nunique"), Answers=("answers", "sum"), Hours=("hours", "sum")
     )
     sums["Answers an hour"] = sums["Answers"] / sums["Hours"].where(sums["Hours"] > 0)
-    by_day = frame.pivot_table(index="Name", columns="day", values="hours", aggfunc="sum")
+    by_day = frame.pivot_table(
+        index="Name", columns="day", values="hours", aggfunc="sum", fill_value=0
+    )
     by_day.columns = [f"{day:%a %d %b}" for day in by_day.columns]
     table = sums.join(by_day).reset_index()
     two = st.column_config.NumberColumn(format="%.2f")

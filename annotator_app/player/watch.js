@@ -52,7 +52,7 @@ class Watch {
     [this.#task, this.#told] = [task, null];
     const player = this.#part("player");
     player.style.setProperty("--shape", task.width / task.height);
-    player.style.setProperty("--room", `${Math.min(620, window.innerHeight - 150)}px`);
+    player.style.setProperty("--room", `${Math.min(760, 1.7 * (window.innerHeight - 220))}px`);
     this.#part("face").hidden = !this.#box;
     this.#cover(null);
     this.#deck.show(task);
