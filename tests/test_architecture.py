@@ -113,6 +113,7 @@ def test_the_command_line_is_light() -> None:
 
 def test_no_file_is_two_rooms() -> None:
     # records.py is the data model: one place to look, however long.
-    files = [f for f in FILES if f.name != "records.py"]
+    # A migration is one step, and never edited again.
+    files = [f for f in FILES if f.name != "records.py" and f.parent.name != "versions"]
     long = {f.name: n for f in files if (n := len(f.read_text().splitlines())) > 400}
     assert not long
