@@ -422,6 +422,6 @@ def test_headers_of_pages_and_cookies(served: Served, ada: Browser) -> None:
 
 
 def test_the_log_holds_lines_of_ours_only(served: Served, ada: Browser) -> None:
-    ada.get("/clips/a%0Arefused%20nothing")
+    ada.get("/media/a%0Arefused%20nothing")
     assert any("a\\nrefused nothing" in e for e in served.events())
     assert "\nrefused nothing" not in Path(served.log).read_text()
