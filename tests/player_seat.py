@@ -13,7 +13,7 @@ from annotator_app.tokens import SESSION_COOKIE
 from tests.player_server import Bench
 
 WIDE, PHONE = (1366, 768), (390, 844)
-_COUNT_TONES = """window.tones = 0;
+COUNT_TONES = """window.tones = 0;
 const start = OscillatorNode.prototype.start;
 OscillatorNode.prototype.start = function (...at) { window.tones += 1; start.apply(this, at); };"""
 _FINDING = """() => {
@@ -66,7 +66,7 @@ class Seat:
     ) -> Seat:  # fmt: skip
         """A window with the person's session, the page not opened yet."""
         made = browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
-        made.add_init_script(_COUNT_TONES)
+        made.add_init_script(COUNT_TONES)
         made.set_default_timeout(20_000)
         made.add_cookies(
             [{"name": SESSION_COOKIE, "value": bench.tokens[person], "url": bench.url}]

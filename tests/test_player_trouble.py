@@ -127,7 +127,7 @@ def test_two_windows_share_a_clip_and_it_is_answered_once(browser: Any, tmp_path
         other.press("Enter")
         other.until_view("notice")
         assert "answered this clip already" in other.text("notice-title")
-        assert "Anger, “I am guessing.”" in other.text("notice-text")
+        assert "Anger, “I am guessing”" in other.text("notice-text")
         other.page.wait_for_timeout(500)
         other.press("Enter")
         other.until_view("answer")

@@ -114,6 +114,7 @@ export class Screen {
     this.part("banner").textContent = text;
     this.part("decline").hidden = changing;
     this.part("undo").hidden = changing;
+    this.part("cancel").hidden = !changing;
     this.part("send-word").textContent = changing ? "Save the change" : "Send";
   }
 

@@ -5,7 +5,7 @@ export function inWords(draft, confidence) {
   if (draft.flag === "cannot_tell") return "cannot tell";
   if (draft.flag === "broken") return `broken clip: ${draft.reason}`;
   const sure = confidence[draft.confidence_step ?? draft.step];
-  return sure ? `${draft.emotion}, “${sure}”` : String(draft.emotion);
+  return sure ? `${draft.emotion}, “${sure.replace(/\.$/, "")}”` : String(draft.emotion);
 }
 
 /** What stands above the answer; empty: nothing. */

@@ -25,7 +25,6 @@ const LEASE_S = 300;
 const DOUBLE_PRESS_MS = 350;
 
 export class Work {
-  #root;
   #screen;
   #stage;
   #server = null; // what GET /api/work said, kept up to date
@@ -33,29 +32,28 @@ export class Work {
   #view = "page";
   #sending = false;
   #actions = []; // of the page that is shown
-  #go = null; // what Enter does beside a notice
   #since = 0; // when that notice appeared
   #ticked = 0;
   #timers = [];
   #ending = new AbortController();
+  #tellTrouble = () => this.#screen.say("Not saved yet, trying again …", "bad");
 
   constructor(root) {
-    this.#root = root;
     this.#screen = new Screen(root);
     this.#stage = new Stage(this.#screen, {
       played: (clean) => this.#played(clean),
       changed: () => this.#refresh(),
       failed: () => this.#sync(),
     });
-  }
-
-  async start() {
     const { signal } = this.#ending;
-    listen(this.#root, () => this.#server?.confidence.length ?? 0, this.act, signal);
+    listen(root, () => this.#server?.confidence.length ?? 0, this.act, signal);
     document.addEventListener("visibilitychange", () => this.#sight(), { signal });
     window.addEventListener("pagehide", () => this.#current?.save(), { signal });
     window.addEventListener("resize", () => this.#stage.fit(), { signal });
     this.#timers.push(setInterval(() => this.#tick(), TICK_MS));
+  }
+
+  async start() {
     this.#stage.fit();
     printedKeys().then((printed) => this.#screen.print(printed));
     await this.#load();
@@ -104,14 +102,18 @@ export class Work {
     else await this.#next();
   };
 
-  #tellTrouble = () => this.#screen.say("Not saved yet, trying again …", "bad");
-
   #turnedAway(error) {
     if (!(error instanceof Refused)) throw error;
     this.#current?.save();
     this.#screen.say("");
     const kept = this.#current?.begun ?? false;
     this.#page(error.status === 401 ? pages.signedOut(kept) : pages.notYet(error));
+  }
+
+  #isTurnedAway(error) {
+    if (error instanceof Refused && error.status !== 401 && !error.body.next) return false;
+    this.#turnedAway(error);
+    return true;
   }
 
   #apply(reply) {
@@ -153,10 +155,8 @@ export class Work {
   }
 
   #refused(entry, answering, error) {
-    if (!(error instanceof Refused)) throw error;
-    if (error.status === 401 || error.body.next) {
-      this.#turnedAway(error); // it stays in the outbox until they are back
-    } else if (error.status === 409) {
+    if (this.#isTurnedAway(error)) return; // it stays in the outbox until they are back
+    if (error.status === 409) {
       this.#done(entry, answering, error.body);
       this.#screen.say("Not taken", "bad");
       this.#notice(refusalNotice(error, answering.draft, this.#server.confidence));
@@ -169,11 +169,7 @@ export class Work {
 
   /** An answer from before a reload was refused. */
   #refusedLater(entry, error) {
-    if (!(error instanceof Refused)) throw error;
-    if (error.status === 401 || error.body.next) {
-      this.#turnedAway(error);
-      return;
-    }
+    if (this.#isTurnedAway(error)) return;
     drop(entry);
     const said = inWords(entry.body, this.#server.confidence);
     this.#page(pages.refusedLater(error, said, this.#load));
@@ -296,9 +292,8 @@ export class Work {
 
   #actOnPage(name, index) {
     const digit = { emotion: index + 1, normal: 0 }[name];
-    const enters = name === "send" || name === "pause";
-    const action = this.#actions.find((a) =>
-      enters ? a.key === "Enter" : digit !== undefined && a.digit === digit);
+    const means = (a) => (digit === undefined ? a.key === "Enter" : a.digit === digit);
+    const action = ["emotion", "normal", "send", "pause"].includes(name) && this.#actions.find(means);
     if (action?.href) window.location.assign(action.href);
     else if (action) action.act();
     else if (name === "undo") this.#actions.find((a) => a.key === "U")?.act();

@@ -1,0 +1,116 @@
+"""The player where it lives: in Streamlit's page, behind the real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from annotator_app.tokens import SESSION_COOKIE
+from caer_build.annotation import tables as t
+from tests.player_seat import COUNT_TONES, WIDE, Seat, chromium
+from tests.serving import Served, make_workspace, serving
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium with its usual rule on sound."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server with a small project; 11 steps take the most room."""
+    root = tmp_path_factory.mktemp("streamlit") / "work"
+    with serving(make_workspace(root, n_clips=8, confidence_steps=11)) as running:
+        yield running
+
+
+def seat_of(browser: Any, served: Served, name: str, **context: Any) -> Seat:
+    context = {"viewport": {"width": WIDE[0], "height": WIDE[1]}, **context}
+    made = browser.new_context(**context)
+    made.add_init_script(COUNT_TONES)
+    made.set_default_timeout(20_000)
+    token = served.member(name).token
+    made.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": served.base_url}])
+    return Seat(made.new_page(), served.base_url)
+
+
+def test_a_key_costs_no_run_of_the_page(browser: Any, served: Served) -> None:
+    seat = seat_of(browser, served, "Ada")
+    frames: list[object] = []
+
+    def note(frame: object) -> None:
+        frames.append(frame)
+
+    seat.page.on("websocket", lambda socket: socket.on("framesent", note))
+    seat.open()
+    seat.page.wait_for_timeout(1000)
+    assert frames
+    frames.clear()
+    first = seat.label("2", "Semicolon")
+    second = seat.label("5", "Quote")
+    assert first != second
+    seat.press("u")
+    seat.until_says("banner", "changing")
+    seat.press("a", "Enter")
+    seat.until("part('banner').hidden")
+    seat.press("m")
+    seat.part("dialog-broken").wait_for()
+    seat.part("reason-text").focus()
+    seat.page.keyboard.type("cracked record")  # C and R are commands of Streamlit
+    seat.press("Enter")
+    seat.until("part('counts').textContent.includes('in all 3')")
+    assert frames == []
+    assert seat.page.get_by_text("Clear caches").count() == 0
+    with served.database.reading() as connection:
+        rows = connection.execute(select(t.vote).order_by(t.vote.c.vote_id)).all()
+    assert [(r.emotion, r.confidence_step, r.reason) for r in rows] == [
+        ("Disgust", 9, None),
+        ("Neutral", 10, None),
+        ("Neutral", 0, None),
+        (None, None, "cracked record"),
+    ]
+    assert seat.complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_all_of_it_is_in_sight(browser: Any, served: Served, tmp_path: Path, theme: str) -> None:
+    seat = seat_of(browser, served, f"Bea {theme}", color_scheme=theme).open()
+    seat.page.wait_for_timeout(500)
+    seat.page.screenshot(path=tmp_path / "work.png")
+    main = "document.querySelector('[data-testid=stMain]')"
+    assert seat.page.evaluate(f"{main}.scrollHeight") <= WIDE[1]
+    for name in ("stage", "send", "undo", "sound"):
+        box = seat.part(name).bounding_box()
+        assert box is not None
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= WIDE[1]
+        assert box["x"] + box["width"] <= WIDE[0]
+    shown = seat.part("player").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert (shown == "rgb(255, 255, 255)") == (theme == "light")
+
+
+def test_other_pages_and_back(browser: Any, served: Served, tmp_path: Path) -> None:
+    seat = seat_of(browser, served, "Cleo").open()
+    clip = seat.clip
+    seat.press("6", "d")
+    seat.page.get_by_role("link", name="Guide").click()
+    seat.page.get_by_role("heading", name="The seven emotions").wait_for()
+    seat.page.screenshot(path=tmp_path / "guide.png")
+    for name in ("Anger", "Surprise", "The rules", "How sure you are", "The keys"):
+        assert seat.page.get_by_role("heading", name=name).count() == 1
+    seat.press("4", "Enter")  # of no meaning here
+    seat.page.get_by_role("link", name="Label clips").click()
+    seat.until_view("answer")
+    assert (seat.clip, seat.chosen) == (clip, ["Sad", "Very unsure."])
+    seat.until_heard()
+    seat.press("Enter")
+    seat.until_says("status", "Saved")
+    assert seat.complaints == []
