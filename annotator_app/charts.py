@@ -10,6 +10,7 @@ import altair as alt
 import pandas as pd
 
 _Unit: TypeAlias = Literal["yearmonthdate", "yearmonthdatehours"]
+_DAY_MS = 24 * 3600 * 1000
 _BAR = 30
 _INK = "#8a93a1"
 """for labels beside bars: readable on white and on black"""
@@ -45,8 +46,12 @@ def over_time(
     domain = [pd.Timestamp(ms, unit="ms", tz="UTC").isoformat() for ms in (since_ms, until_ms)]
     unit: _Unit = "yearmonthdate" if by_day else "yearmonthdatehours"
     words = "day" if by_day else "hour"
-    axis = alt.Axis(format="%a %d %b" if until_ms - since_ms > 2 * 86_400_000 else "%H:%M",
-                    labelOverlap=True, tickCount=12)  # fmt: skip
+    days = (until_ms - since_ms) / _DAY_MS
+    if days <= 2:
+        axis = alt.Axis(format="%H:%M", tickCount=alt.TimeIntervalStep(interval="hour", step=3))
+    else:
+        step = alt.TimeIntervalStep(interval="day", step=1 if days <= 10 else 3)
+        axis = alt.Axis(format="%a %d %b", tickCount=step)
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_bar()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from caer_build.errors import VoteError
 
 _MINUTE_MS = 60_000
 _DAY_MS = 24 * 3600 * 1000
+_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+.!|~:$&^=-])")
 _SAY_LATER = "what_was_done"
 _CLOSER = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4.2rem 5rem 3rem; max-width: 1500px; }
@@ -38,7 +40,7 @@ def act(office: Office, account: Account, work: Callable[[Connection], Any], don
         with office.database.writing() as connection:
             work(connection)
     except VoteError as error:
-        office.refused(error, account.annotator_id, st.context.ip_address or "")
+        office.refused(error, account.annotator_id)
         st.error(str(error), icon=":material/block:")
         return
     st.cache_data.clear()
@@ -102,6 +104,11 @@ def consensus_words(found: Consensus) -> str:
     if found.emotion is not None:
         return found.emotion
     return STATUS_WORDS[found.status]
+
+
+def plain(text: str) -> str:
+    """Somebody's words as they are, where a page would read marks in them."""
+    return _MARKS.sub(r"\\\1", text)
 
 
 def confidence_words(step: int | None, steps: int) -> str:

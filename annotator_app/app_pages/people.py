@@ -7,7 +7,7 @@ import streamlit as st
 from sqlalchemy import select
 
 from annotator_app.figures import PEOPLE_DAYS, PeopleFigures, people_figures
-from annotator_app.managing import act, begin, clock_now, moment
+from annotator_app.managing import act, begin, clock_now, moment, plain
 from annotator_app.place import current
 from annotator_app.session import visit_as
 from caer_build.annotation import staff
@@ -89,7 +89,7 @@ def _invite(office: Office, account: Account, base_url: str) -> None:
                 st.session_state[_LINK] = (note.strip(), f"{base_url}/join/{token}")
     made = st.session_state.pop(_LINK, None)
     if made:
-        st.success(f"For {made[0]}. Copy it now: it is shown this once, and works once.")
+        st.success(f"For {plain(made[0])}. Copy it now: it is shown this once, and works once.")
         st.code(made[1], language=None, wrap_lines=True)
     _open_invitations(office)
 
@@ -160,18 +160,18 @@ def _practice(office: Office, account: Account, person: Person) -> None:
         st.write("Labels clips that count.")
     else:
         st.write("Is in practice: no clips that count yet.")
-    left, right = st.columns(2)
-    if not person.is_qualified and left.button(
+    again, by_hand = st.columns(2)
+    if not person.is_qualified and by_hand.button(
         "Pass by hand", icon=":material/check:", width="stretch"
     ):
         act(office, account, lambda c: staff.pass_practice(c, them, me, office.clock()),
-            f"{person.name} labels clips that count now.")  # fmt: skip
-    if right.button(
+            f"{plain(person.name)} labels clips that count now.")  # fmt: skip
+    if again.button(
         "Another round of practice", icon=":material/replay:", width="stretch",
         help="On practice clips they have not seen; clips that count come after it.",
     ):  # fmt: skip
         act(office, account, lambda c: staff.practise_again(c, them, me, office.clock()),
-            f"{person.name} begins another round.")  # fmt: skip
+            f"{plain(person.name)} begins another round.")  # fmt: skip
 
 
 def _role(office: Office, account: Account, person: Person) -> None:
@@ -187,14 +187,14 @@ def _role(office: Office, account: Account, person: Person) -> None:
                 lambda c: staff.set_role(
                     c, person.annotator_id, role, account.annotator_id, office.clock()
                 ),
-                f"{person.name} is {role} now.",
+                f"{plain(person.name)} is {role} now.",
             )  # fmt: skip
 
 
 @st.dialog("Retire this person?")
 def _confirm_retire(office: Office, account: Account, person: Person) -> None:
     st.write(
-        f"**{person.name}** is signed out everywhere at once and cannot come back with this "
+        f"**{plain(person.name)}** is signed out everywhere at once and cannot come back with this "
         "account. Clips they hold go to others. Their answers stay and count."
     )
     left, right = st.columns(2)
@@ -204,7 +204,7 @@ def _confirm_retire(office: Office, account: Account, person: Person) -> None:
             lambda c: staff.let_go(
                 c, person.annotator_id, account.annotator_id, office.clock()
             ),
-            f"{person.name} was retired.",
+            f"{plain(person.name)} was retired.",
         )  # fmt: skip
     if right.button("Leave it", width="stretch"):
         st.rerun()
