@@ -111,7 +111,7 @@ def progress_figures(office: Office, midnight_ms: int, now_ms: int) -> ProgressF
     with office.database.reading() as connection:
         return ProgressFigures(
             oversight.progress(connection),
-            funnel(connection, office.settings.confidence_steps),
+            funnel(connection),
             oversight.people(connection, midnight_ms),
             oversight.by_hour(connection, now_ms - PACE_DAYS * DAY_MS),
             oversight.flagged(connection, "cannot_tell"),
@@ -141,6 +141,12 @@ def hours_worked(
     """Working time in [since_ms, until_ms); see :func:`working_time.worked`."""
     with office.database.reading() as connection:
         return working_time.worked(connection, since_ms, until_ms, east_ms)
+
+
+@_counted
+def n_disputes(office: Office, annotator_id: int, statuses: tuple[str, ...]) -> int:
+    """How many clips wait for an adjudicator, counted up to 100."""
+    return office.n_disputes(annotator_id, statuses)
 
 
 @_looked_through

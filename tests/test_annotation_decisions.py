@@ -9,6 +9,7 @@ from caer_build.annotation import adjudication, gold, staff, suspicion
 from caer_build.annotation import tables as t
 from caer_build.annotation.adjudication import DISPUTED, TIES
 from caer_build.annotation.database import Database
+from caer_build.annotation.leasing import Desk
 from caer_build.annotation.review import ask_for_more, clips_by_status, find_clip
 from caer_build.annotation.suspicion import Checked, Recent
 from caer_build.errors import LeaseLost, NotAllowed, VoteError
@@ -345,3 +346,15 @@ def test_signs_come_from_the_latest_answers(database: Database) -> None:
             update(t.annotator).where(t.annotator.c.annotator_id == first).values(retired_at=1)
         )
         assert suspicion.signs(connection) == []
+
+
+def test_a_tie_that_is_gone_is_not_given(database: Database) -> None:
+    project, first = tied_project(database)
+    second = project.add_person(role="adjudicator")
+    lease = project.office.dispute(first, TIES)
+    assert lease is not None
+    desk = Desk(project.office.settings, "secret", second, project.clock())
+    with database.writing() as connection:
+        # It was free when the second one looked for it.
+        assert adjudication.take_dispute(connection, desk, lease.clip_id) is None
+        assert adjudication.held_dispute(connection, desk) is None

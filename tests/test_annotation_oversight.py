@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from caer_build.annotation import oversight
 from caer_build.annotation import tables as t
@@ -87,7 +88,7 @@ def test_a_change_of_mind_is_no_further_answer(database: Database) -> None:
         assert oversight.progress(connection).clips == {(1, 1): 1}
         assert oversight.by_hour(connection, 0) == [HourOfWork(hour, me, 1)]
         [standing] = with_status(connection, STATUSES)
-        counts = funnel(connection, 5)
+        counts = funnel(connection)
     assert standing.consensus.emotion == "Sad"
     assert counts == dict.fromkeys(STATUSES, 0) | {"label": 1}
 
@@ -99,7 +100,7 @@ def test_the_funnel_and_its_lists(database: Database) -> None:
         "cannot_tell": [UNCLEAR], "broken": [BROKEN], "incomplete": [BEGUN],
     }  # fmt: skip
     with database.reading() as connection:
-        counts = funnel(connection, 5)
+        counts = funnel(connection)
         lists = {
             status: [c.public_id for c in clips_by_status(connection, [status])]
             for status in STATUSES
@@ -109,23 +110,47 @@ def test_the_funnel_and_its_lists(database: Database) -> None:
     assert counts == {s: len(clips) for s, clips in expected.items()} | {"incomplete": 2}
 
 
-def test_other_scales_and_raised_numbers_are_counted_exactly(database: Database) -> None:
+def test_a_raised_number_waits_for_more_answers(database: Database) -> None:
     tied = clip_id_of(small_project(database), TIED)
     with database.writing() as connection:
         raise_votes(connection, [tied], 5)
     with database.reading() as connection:
-        counts = funnel(connection, 5)
-        # As if the project had 11 steps: every answer is on another scale, and counts the same.
-        other = funnel(connection, 11)
-    assert counts == other
+        counts = funnel(connection)
+        assert list(with_status(connection, ["tie"])) == []
+        begun = [s.clip_id for s in with_status(connection, ["incomplete"])]
     assert (counts["tie"], counts["incomplete"]) == (0, 3)
+    assert tied in begun
+
+
+def test_an_answer_on_another_scale_is_counted_exactly(database: Database) -> None:
+    project = small_project(database)
+    clip_id, another = clip_id_of(project, LABELLED), project.add_person()
+    place = {"clip_id": clip_id, "slot": 4}
+    with database.writing() as connection:
+        raise_votes(connection, [clip_id], 4)
+        connection.execute(
+            update(t.slot).filter_by(**place).values(annotator_id=another, answered=True)
+        )
+        connection.execute(
+            insert(t.vote).values(
+                **place, annotator_id=another, request_id="imported-1", purpose="vote",
+                revision=1, emotion="Happy", confidence_step=4, confidence_steps=11, shown_at=1,
+                answered_at=2, received_at=3, play_count=1, speed=100, audio_on=True,
+            )
+        )  # fmt: skip
+    with database.reading() as connection:
+        counts = funnel(connection)
+        unsure = [s.consensus for s in with_status(connection, ["low_confidence"])]
+    # Three of four say Happy; the mean of 0.75, 0.75, 0 and 0.4 is below a half.
+    assert (counts["label"], counts["low_confidence"]) == (0, 2)
+    assert Fraction(19, 40) in {found.mean_confidence for found in unsure}
 
 
 def test_a_busy_project_is_counted_like_the_rule_does(database: Database, data: Path) -> None:
     project = busy_project(database, data / "votes" / "ferplus_votes.csv", n_clips=120)
     with database.reading() as connection:
         votes = recorded_votes(connection, aliases(connection))
-        counts = funnel(connection, 5)
+        counts = funnel(connection)
         listed = Counter(s.consensus.status for s in with_status(connection, STATUSES))
         by_given = oversight.progress(connection).clips
         people = oversight.people(connection, 0)

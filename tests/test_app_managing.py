@@ -85,7 +85,7 @@ def test_progress(pages: Pages) -> None:
     page = pages.open("progress")
     with pages.project.database.reading() as connection:
         complete = select(func.count()).where(t.clip.c.n_open == 0)
-        n_complete, counts = connection.scalar(complete), funnel(connection, 5)
+        n_complete, counts = connection.scalar(complete), funnel(connection)
     values = {m.label: (m.value, m.delta) for m in page.metric}
     assert values["Clips complete"][0] == str(n_complete)
     assert values["Clips complete"][1].endswith("% of 90")

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pandas as pd
 import streamlit as st
 
+from annotator_app.figures import n_disputes
 from annotator_app.managing import (
     act,
     answer_words,
@@ -51,9 +52,9 @@ def show(office: Office, account: Account) -> None:
             icon=":material/check:",
         )
     else:
-        n_waiting = office.n_disputes(account.annotator_id, DISPUTED if too_unsure else TIES)
+        n_waiting = n_disputes(office, account.annotator_id, DISPUTED if too_unsure else TIES)
         st.caption(
-            f"{n_waiting if n_waiting < 100 else 'More than 100'} more wait for you. Answer first: "
+            f"{n_waiting if n_waiting < 100 else '100 or more'} others wait for you. Answer first: "
             "what others said is shown afterwards, without names."
         )
         _decide(office, account, lease)

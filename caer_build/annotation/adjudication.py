@@ -46,19 +46,8 @@ class Decided:
     votes: tuple[Given, ...]
 
 
-def take_dispute(
-    connection: Connection, desk: Desk, statuses: Collection[str] = TIES
-) -> Lease | None:
-    """The clip that an adjudicator is at, else the next one; None if there is none.
-
-    Clips that somebody has adjudicated or is at are left out, and those that this person voted
-    on, saw in another role, or passed on.
-
-    Raises:
-        NotAllowed: if the person is no adjudicator.
-    """
-    if lock_annotator(connection, desk.annotator_id).role != "adjudicator":
-        raise NotAllowed("Ties are decided by adjudicators.", "Ask the manager for that role.")
+def held_dispute(connection: Connection, desk: Desk) -> Lease | None:
+    """The clip that an adjudicator is at."""
     held = connection.execute(
         select(t.errand.c.ticket, t.errand.c.clip_id, t.clip.c.public_id, t.errand.c.leased_at)
         .join(t.clip, t.clip.c.clip_id == t.errand.c.clip_id)
@@ -69,23 +58,61 @@ def take_dispute(
         )
         .limit(1)
     ).first()
-    if held is not None:
-        return Lease(held.ticket, held.clip_id, held.public_id, "adjudication", held.leased_at)
+    if held is None:
+        return None
+    return Lease(held.ticket, held.clip_id, held.public_id, "adjudication", held.leased_at)
+
+
+def find_dispute(
+    connection: Connection, desk: Desk, statuses: Collection[str] = TIES
+) -> str | None:
+    """The next clip that waits for this adjudicator; None if there is none.
+
+    Clips that somebody has adjudicated or is at are left out, and those that this person voted
+    on, saw in another role, or passed on. It may look through all clips, so nothing is locked.
+    """
     found = list(islice(with_status(connection, statuses, which=_is_free(desk)), 1))
-    if not found:
+    return found[0].clip_id if found else None
+
+
+def take_dispute(connection: Connection, desk: Desk, clip_id: str) -> Lease | None:
+    """Gives a clip that was found to its adjudicator, or the one they hold already.
+
+    Returns:
+        None: if somebody else took it meanwhile.
+
+    Raises:
+        NotAllowed: if the person is no adjudicator.
+    """
+    require_adjudicator(lock_annotator(connection, desk.annotator_id).role)
+    held = held_dispute(connection, desk)
+    if held is not None:
+        return held
+    # The clip's row is locked, so that two adjudicators are one after the other.
+    clip = connection.execute(
+        select(t.clip.c.public_id)
+        .where(t.clip.c.clip_id == clip_id)
+        .with_for_update(key_share=True)
+    ).first()
+    free = connection.scalar(
+        select(t.clip.c.clip_id).where(t.clip.c.clip_id == clip_id, _is_free(desk))
+    )
+    if clip is None or free is None:
         return None
-    clip_id = found[0].clip_id
-    public_id = connection.scalar(select(t.clip.c.public_id).where(t.clip.c.clip_id == clip_id))
-    if public_id is None:
-        return None
-    ticket = issue(desk.secret, desk.annotator_id, public_id)
+    ticket = issue(desk.secret, desk.annotator_id, clip.public_id)
     connection.execute(
         insert(t.errand).values(
             clip_id=clip_id, annotator_id=desk.annotator_id, purpose="adjudication",
             ticket=ticket, leased_at=desk.now_ms,
         )
     )  # fmt: skip
-    return Lease(ticket, clip_id, public_id, "adjudication", desk.now_ms)
+    return Lease(ticket, clip_id, clip.public_id, "adjudication", desk.now_ms)
+
+
+def require_adjudicator(role: str) -> None:
+    """Raises: NotAllowed: for any other role."""
+    if role != "adjudicator":
+        raise NotAllowed("Ties are decided by adjudicators.", "Ask the manager for that role.")
 
 
 def n_waiting(

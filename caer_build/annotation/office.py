@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, select
@@ -17,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from caer_build.annotation import adjudication, assignment, leasing, votes
 from caer_build.annotation import tables as t
+from caer_build.annotation.accounts import account
 from caer_build.annotation.database import Database
 from caer_build.annotation.events import record
 from caer_build.annotation.leasing import Desk, Lease
@@ -115,7 +117,21 @@ class Office:
         Raises:
             NotAllowed: if the person is no adjudicator.
         """
-        return self._do(annotator_id, lambda c, desk: adjudication.take_dispute(c, desk, statuses))
+        for _ in range(_TRIES):
+            desk = self._desk(annotator_id)
+            # The search is long, so it holds nobody up; what it found may be gone when it is taken.
+            with self.database.reading() as connection:
+                adjudication.require_adjudicator(account(connection, annotator_id).role)
+                held = adjudication.held_dispute(connection, desk)
+                clip_id = None
+                if held is None:
+                    clip_id = adjudication.find_dispute(connection, desk, statuses)
+            if held is not None or clip_id is None:
+                return held
+            taken = self._do(annotator_id, partial(_take_dispute, clip_id))
+            if taken is not None:
+                return taken
+        return None
 
     def decide(self, annotator_id: int, answer: Answer) -> Receipt:
         """Takes an adjudicator's answer.
@@ -160,6 +176,10 @@ class Office:
                 self.refused(error, annotator_id)
                 raise
         raise AssertionError("unreachable")
+
+
+def _take_dispute(clip_id: str, connection: Connection, desk: Desk) -> Lease | None:
+    return adjudication.take_dispute(connection, desk, clip_id)
 
 
 def is_worth_a_retry(error: OperationalError) -> bool:

@@ -134,22 +134,16 @@ def progress(connection: Connection) -> Progress:
     kinds = select(t.clip.c.n_slots, t.clip.c.n_open, func.count().label("n"))
     for row in connection.execute(kinds.group_by(t.clip.c.n_slots, t.clip.c.n_open)):
         clips[row.n_slots, row.n_slots - row.n_open] += row.n
-    leased = (
-        select(t.slot.c.clip_id, func.count().label("n"))
-        .where(t.slot.c.expires_at.is_not(None))
-        .group_by(t.slot.c.clip_id)
-        .subquery()
+    # Grouped here: SQLite would go through all slots to have them by clip.
+    leased = Counter(
+        connection.scalars(select(t.slot.c.clip_id).where(t.slot.c.expires_at.is_not(None)))
     )
-    rows = connection.execute(
-        select(t.clip.c.n_slots, t.clip.c.n_open, leased.c.n).join(
-            leased, leased.c.clip_id == t.clip.c.clip_id
-        )
-    ).all()
-    for row in rows:
+    held = select(t.clip.c.clip_id, t.clip.c.n_slots, t.clip.c.n_open)
+    for row in connection.execute(held.where(t.clip.c.clip_id.in_(list(leased)))):
         taken = row.n_slots - row.n_open
         clips[row.n_slots, taken] -= 1
-        clips[row.n_slots, taken - row.n] += 1
-    return Progress({kind: n for kind, n in sorted(clips.items()) if n}, sum(r.n for r in rows))
+        clips[row.n_slots, taken - leased[row.clip_id]] += 1
+    return Progress({kind: n for kind, n in sorted(clips.items()) if n}, leased.total())
 
 
 def people(connection: Connection, day_began_ms: int) -> list[Person]:

@@ -46,12 +46,8 @@ class Overview:
     refused: int
 
 
-def overview(connection: Connection, steps: int, now_ms: int) -> Overview:
-    """Counts it.
-
-    Args:
-        steps: of confidence, of the project.
-    """
+def overview(connection: Connection, now_ms: int) -> Overview:
+    """Counts it."""
 
     def count(table: Table, *where: ColumnElement[bool]) -> int:
         return connection.scalar(select(func.count()).select_from(table).where(*where)) or 0
@@ -69,7 +65,7 @@ def overview(connection: Connection, steps: int, now_ms: int) -> Overview:
         complete=done.n_complete,
         begun=sum(n for (needed, given), n in done.clips.items() if 0 < given < needed),
         held=done.n_leased,
-        statuses=funnel(connection, steps),
+        statuses=funnel(connection),
         people=dict(people.tuples().all()),
         retired=count(t.annotator, t.annotator.c.retired_at.is_not(None)),
         waiting=count(

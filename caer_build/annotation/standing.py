@@ -22,6 +22,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
 )
 from sqlalchemy.sql import ColumnElement
@@ -76,12 +77,9 @@ def counts() -> ColumnElement[bool]:
     return and_(t.vote.c.purpose == "vote", stands())
 
 
-def funnel(connection: Connection, steps: int) -> dict[str, int]:
-    """How many clips have each status, in the order of ``consensus.STATUSES``.
-
-    Args:
-        steps: of confidence, of the project; answers on another scale cost more time.
-    """
+def funnel(connection: Connection) -> dict[str, int]:
+    """How many clips have each status, in the order of ``consensus.STATUSES``."""
+    steps = _usual_steps(connection)
     found: Counter[str] = Counter()
     for row in connection.execute(_alike(connection, steps)):
         if row.packed < _UNLIKE:
@@ -115,23 +113,41 @@ def with_status(
 ) -> Iterator[Standing]:
     """Clips that somebody answered and that have one of some statuses, by clip_id, after one.
 
-    They come as they are asked for, so taking the first few is cheap.
+    They come as they are asked for, so taking the first few is cheap; and the database passes
+    over those of other kinds, so finding none is cheap too.
 
     Args:
         which: a condition on ``clip`` besides.
     """
-    query = select(t.clip.c.clip_id, t.clip.c.n_slots).order_by(t.clip.c.clip_id).limit(_CHUNK)
-    query = query.where(t.clip.c.n_open < t.clip.c.n_slots)
-    if _FLAGGED.issuperset(statuses):
-        flagged = select(t.vote.c.clip_id).where(t.vote.c.flag.is_not(None))
-        query = query.where(t.clip.c.clip_id.in_(flagged))
-    if which is not None:
-        query = query.where(which)
-    while rows := connection.execute(query.where(t.clip.c.clip_id > after)).all():
-        for standing in _judge(connection, {row.clip_id: row.n_slots for row in rows}):
+    steps = _usual_steps(connection)
+    kinds = {
+        row.packed
+        for row in connection.execute(_alike(connection, steps))
+        if row.packed < _UNLIKE and _of_kind(row.packed, steps, row.n_slots).status in statuses
+    }
+    packed = _packed(steps)
+    ids = (
+        select(t.vote.c.clip_id)
+        .where(t.vote.c.purpose == "vote")
+        .group_by(t.vote.c.clip_id)
+        .having(or_(packed.in_(sorted(kinds)), packed >= literal(_UNLIKE, BigInteger)))
+        .order_by(t.vote.c.clip_id)
+        .limit(_CHUNK)
+    )
+    while chunk := connection.scalars(ids.where(t.vote.c.clip_id > after)).all():
+        slots = select(t.clip.c.clip_id, t.clip.c.n_slots).where(t.clip.c.clip_id.in_(chunk))
+        if which is not None:
+            slots = slots.where(which)
+        n_slots = {row.clip_id: row.n_slots for row in connection.execute(slots)}
+        for standing in _judge(connection, n_slots):
             if standing.consensus.status in statuses:
                 yield standing
-        after = rows[-1].clip_id
+        after = chunk[-1]
+
+
+def _usual_steps(connection: Connection) -> int:
+    """A scale of confidence that answers have; those on another one cost more time."""
+    return connection.scalar(select(t.vote.c.confidence_steps).limit(1)) or 2
 
 
 def _is_plain(steps: int) -> ColumnElement[bool]:
@@ -139,8 +155,8 @@ def _is_plain(steps: int) -> ColumnElement[bool]:
     return and_(t.vote.c.revision == 1, t.vote.c.confidence_steps == steps)
 
 
-def _alike(connection: Connection, steps: int) -> Select[tuple[int, int, int]]:
-    """How many clips were answered alike: what was chosen how often, and the sum of confidences.
+def _packed(steps: int) -> ColumnElement[int]:
+    """Of a clip's answers: what was chosen how often, and the sum of confidences.
 
     All of it is one number: counting anything more would take the database twice as long.
     """
@@ -148,11 +164,13 @@ def _alike(connection: Connection, steps: int) -> Select[tuple[int, int, int]]:
     choice = case({name: 1 << (_BITS * k) for k, name in enumerate(_CHOICES)}, value=said)
     sure = func.coalesce(t.vote.c.confidence_step, 0) * literal(_SURE, BigInteger)
     weight = case((_is_plain(steps), choice + sure), else_=literal(_UNLIKE, BigInteger))
+    return cast(func.sum(weight), BigInteger)
+
+
+def _alike(connection: Connection, steps: int) -> Select[tuple[int, int, int]]:
+    """How many clips were answered alike."""
     by_clip = (
-        select(
-            t.vote.c.clip_id,
-            cast(func.sum(weight), BigInteger).label("packed"),
-        )
+        select(t.vote.c.clip_id, _packed(steps).label("packed"))
         .where(t.vote.c.purpose == "vote")
         .group_by(t.vote.c.clip_id)
         .subquery()

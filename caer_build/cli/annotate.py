@@ -149,8 +149,7 @@ def status(work: Work, db: Db = None, as_json: AsJson = False) -> None:
     with opened(work, db) as (_, database):
         office = Office(database)
         with database.reading() as connection:
-            steps = office.settings.confidence_steps
-            found = overview(connection, steps, office.clock())
+            found = overview(connection, office.clock())
     if as_json:
         typer.echo(json.dumps({"title": office.settings.title, **asdict(found)}, indent=1))
         return
