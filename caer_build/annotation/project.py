@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from caer_build.annotation import tables as t
 from caer_build.errors import VoteError
@@ -173,6 +173,9 @@ def add_clips(
     ]
     for start in range(0, len(slots), _CHUNK):
         connection.execute(insert(t.slot), slots[start : start + _CHUNK])
+    # PostgreSQL would else read all slots to find the few that are held, until it happens to look.
+    for table in (t.clip, t.slot):
+        connection.execute(text(f"ANALYZE {table.name}"))
 
 
 def raise_votes(connection: Connection, clip_ids: Sequence[str], votes: int) -> int:
