@@ -13,6 +13,8 @@ Work = Annotated[Path, typer.Argument(help="The workspace.")]
 PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="A person_id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Why = Annotated[str | None, typer.Option("--because", help="The reason, kept with the decision.")]
+_FILE_WIDTH = 1000
+"""Into a file or a pipe no line is broken."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,13 +47,19 @@ def list_persons(work: Work, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(found, indent=1))
         return
     table = Table(show_edge=False, pad_edge=False)
-    for column in ("person_id", "name", "tracks", "clips", "note"):
+    # An id that is cut is of no use: the other columns give way.
+    longest = max((len(entry.person_id) for entry in entries), default=0)
+    table.add_column("person_id", no_wrap=True, min_width=longest)
+    for column in ("name", "tracks", "clips", "note"):
         table.add_column(column, justify="right" if column in ("tracks", "clips") else "left")
     for entry in entries:
         table.add_row(
             entry.person_id, entry.name or "", str(entry.n_tracks), str(entry.n_clips), entry.note
         )
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_FILE_WIDTH)
+    console.print(table)
     for note in notes:
         typer.echo(f"Note: {note}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,6 @@ from caer_build.errors import EXIT_FAILED
 
 Work = Annotated[Path, typer.Argument(help="The workspace.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-_LOOKS = {"done": "[green]done[/]", "stale": "[yellow]stale[/]", "failed": "[red]failed[/]",
-          "missing": "[dim]missing[/]"}  # fmt: skip
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,33 +35,28 @@ def status(work: Work, as_json: AsJson = False) -> None:
     known = sources.register(workspace).sources
     states = pipeline.status(workspace, known)
     if as_json:
-        table: dict[str, dict[str, str]] = {}
+        by_unit: dict[str, dict[str, str]] = {}
         for (name, unit), state in states.items():
-            table.setdefault(unit, {})[name] = state
-        typer.echo(json.dumps(table, indent=1))
+            by_unit.setdefault(unit, {})[name] = state
+        typer.echo(json.dumps(by_unit, indent=1))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.markup import escape
 
-    console = Console()
+    from caer_build.cli.standing_table import table
+
+    # Lines longer than the terminal go on in the next one; into a file nothing is broken or cut.
+    console = Console(highlight=False, soft_wrap=True)
     for scope in ("episode", "show"):
-        stages = [s for s in pipeline.STAGES if s.scope == scope]
-        grid = Table(show_edge=False, pad_edge=False)
-        grid.add_column(scope)
-        for stage in stages:
-            grid.add_column(stage.name)
-        units = sorted({unit for stage, unit in states if stage in {s.name for s in stages}})
-        for unit in units:
-            row = [states.get((stage.name, unit), "missing") for stage in stages]
-            grid.add_row(unit, *(_LOOKS[state] for state in row))
-        console.print(grid)
+        stages = [s.name for s in pipeline.STAGES if s.scope == scope]
+        for line in table(scope, stages, states, console.width if console.is_terminal else None):
+            console.print(line)
+        console.print()
     for (name, unit), state in states.items():
         failure = workspace.failure(name, unit)
         if state == "failed" and failure is not None:
-            console.print(
-                f"[red]{unit}[/] at {name}: {failure['message']} {failure['remedy']}",
-                highlight=False,
-            )
+            said = escape(f"{failure['message']} {failure['remedy']}")
+            console.print(f"[red]{escape(unit)}[/] at {name}: {said}")
 
 
 def explain(
@@ -112,9 +105,11 @@ def verify(
     from caer_build import upkeep
     from caer_build.cli.progress import say
     from caer_build.store import Workspace
+    from caer_build.summary import count_of
 
     workspace = Workspace.open(work.absolute())
-    with workspace.locked(say):
+    # Looking needs no lock, and so no leave to write.
+    with workspace.locked(say) if repair else nullcontext():
         found = upkeep.verify(workspace, repair)
     if as_json:
         typer.echo(json.dumps({"results": found.n_results, "broken": found.broken}, indent=1))
@@ -122,7 +117,8 @@ def verify(
         for line in found.broken:
             typer.echo(f"broken: {line}")
         done = " (deleted)" if repair and found.broken else ""
-        typer.echo(f"{found.n_results} results read, {len(found.broken)} broken{done}.")
+        read = count_of(found.n_results, "results")
+        typer.echo(f"{read} read, {len(found.broken)} broken{done}.")
     if found.broken and not repair:
         raise typer.Exit(EXIT_FAILED)
 
@@ -138,9 +134,10 @@ def clean(
     from caer_build import sources, upkeep
     from caer_build.cli.progress import say
     from caer_build.store import Workspace
+    from caer_build.summary import count_of
 
     workspace = Workspace.open(work.absolute())
-    with workspace.locked(say):
+    with nullcontext() if dry_run else workspace.locked(say):
         n_results, n_bytes = upkeep.clean(workspace, sources.register(workspace).sources, dry_run)
     verb = "Would delete" if dry_run else "Deleted"
-    typer.echo(f"{verb} {n_results} results, {n_bytes / 1e6:.1f} MB.")
+    typer.echo(f"{verb} {count_of(n_results, 'results')}, {n_bytes / 1e6:.1f} MB.")
