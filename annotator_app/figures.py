@@ -8,30 +8,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from annotator_app.agreeing import AgreementFigures, worked_out_apart
 from caer_build.annotation import oversight, suspicion, working_time
-from caer_build.annotation.agreement import (
-    Agreement,
-    Confusion,
-    confusion,
-    gold_agreement,
-    self_agreement,
-)
-from caer_build.annotation.calibration import Step, calibration
-from caer_build.annotation.estimates import Estimate
-from caer_build.annotation.gold import gold_clips
-from caer_build.annotation.ledger import aliases, recorded_votes
 from caer_build.annotation.office import Office
 from caer_build.annotation.oversight import DAY_MS, HOUR_MS
-from caer_build.annotation.ratings import emotion_ratings
-from caer_build.annotation.reliability import (
-    PairKappa,
-    cohen_kappas,
-    fleiss_kappa,
-    krippendorff_alpha,
-)
 from caer_build.annotation.standing import funnel
 
-EVERYBODY = "Everybody"
 PACE_DAYS = 30
 """days whose hours are counted"""
 PEOPLE_DAYS = 7
@@ -80,25 +62,6 @@ class PeopleFigures:
     people: list[oversight.Person]
     signs: list[suspicion.Sign]
     hours: Mapping[int, float]
-
-
-@dataclass(frozen=True)
-class AgreementFigures:
-    """Agreement, by what people are called.
-
-    Attributes:
-        confusions: of :data:`EVERYBODY`, and of each person.
-        n_answers: emotions that count.
-    """
-
-    alpha: Estimate
-    fleiss: Estimate
-    pairs: list[PairKappa]
-    with_self: Agreement
-    with_gold: Agreement
-    confusions: Mapping[str, Confusion]
-    steps: list[Step]
-    n_answers: int
 
 
 @_counted
@@ -151,15 +114,5 @@ def n_disputes(office: Office, annotator_id: int, statuses: tuple[str, ...]) -> 
 
 @_looked_through
 def agreement_figures(office: Office) -> AgreementFigures:
-    """Agreement of everybody with everybody."""
-    with office.database.reading() as connection:
-        votes = recorded_votes(connection, aliases(connection))
-        gold = {clip.clip_id: clip.emotion for clip in gold_clips(connection)}
-    rated = emotion_ratings(votes)
-    confusions = {EVERYBODY: confusion(rated)}
-    confusions |= {alias: confusion(rated, alias) for alias in rated.annotators}
-    return AgreementFigures(
-        krippendorff_alpha(rated), fleiss_kappa(rated), cohen_kappas(rated),
-        self_agreement(votes), gold_agreement(votes, gold), confusions, calibration(votes),
-        len(rated.clip),
-    )  # fmt: skip
+    """Agreement of everybody with everybody, worked out in a process of its own."""
+    return worked_out_apart(office.database.engine.url)

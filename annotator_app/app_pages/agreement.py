@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import streamlit as st
 
 from annotator_app import charts
-from annotator_app.figures import AgreementFigures, agreement_figures
+from annotator_app.agreeing import AgreementFigures
+from annotator_app.figures import agreement_figures
 from annotator_app.managing import begin
 from annotator_app.session import visit_as
 from caer_build.annotation.accounts import Account, everyone
@@ -17,13 +18,18 @@ from caer_build.annotation.estimates import Estimate
 from caer_build.annotation.office import Office
 from caer_build.annotation.project import STEP_WORDS
 from caer_build.annotation.reliability import PairKappa
+from caer_build.errors import StoreError
 
 
 def show(office: Office, _account: Account) -> None:
     """The page."""
     begin("Agreement")
-    with st.spinner("Comparing all answers …"):
-        found = agreement_figures(office)
+    try:
+        with st.spinner("Comparing all answers …"):
+            found = agreement_figures(office)
+    except StoreError as error:
+        st.error(str(error))
+        return
     with office.database.reading() as connection:
         name = {a.alias: a.name for a in everyone(connection)}
     st.caption(
