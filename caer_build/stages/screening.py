@@ -3,6 +3,8 @@
 Rows are never dropped. The reasons, in the order in which they are tried:
 
 =================  ===============================================================================
+person_deleted     the person was deleted, whatever else was decided or scored
+by_hand            a person said so; what they keep has no reason, whatever its scores
 transition         nothing of the shot, or of the track, stands outside a gradual transition
 too_short          fewer frames than a clip must have
 no_face            no face was tracked through the shot
