@@ -23,6 +23,8 @@ from caer_build.errors import SchemaError
 EMOTIONS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
 TransitionIn = Literal["start", "cut", "dissolve", "fade"]
 RejectReason = Literal[
+    "person_deleted",
+    "by_hand",
     "transition",
     "too_short",
     "no_face",
@@ -32,10 +34,9 @@ RejectReason = Literal[
     "ambiguous_blurred",
     "ambiguous_turned",
     "ambiguous_brief",
-    "by_hand",
-    "person_deleted",
 ]
 REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)
+"""The first that applies is the one that counts: what people decided goes before every score."""
 VotePurpose = Literal["vote", "gold", "repeat", "practice", "adjudication"]
 VoteFlag = Literal["cannot_tell", "broken"]
 VOTE_PURPOSES: tuple[str, ...] = get_args(VotePurpose)

@@ -17,7 +17,7 @@ from caer_build.media.encode import encode_frames
 from caer_build.records import Person, TrackBox
 from caer_build.report.build_report import MAX_TIMELINES, write_report
 from caer_build.store import Workspace
-from tests.toy_workspace import Toy, add_episode, clip
+from tests.toy_workspace import Toy, add_episode, clip, track
 
 
 class Page(html.parser.HTMLParser):
@@ -110,6 +110,36 @@ def test_names_from_outside_are_text(toy: Toy, tmp_path: Path) -> None:
     assert "<script>alert" not in text
     assert text.count("&lt;script&gt;alert(1)") >= 3
     assert Page(text).tags.count("script") == 1
+
+
+def test_one_thing_is_not_called_several(tmp_path: Path) -> None:
+    toy = Toy()
+    add_episode(toy, "toy.s01e01", 1)
+    text = report_of(toy.write(tmp_path / "work"))
+    for thing in ("episode", "shot", "face track", "person", "clip kept"):
+        assert f"<dt>{thing}</dt><dd>1</dd>" in text
+    assert "of 1 candidate<" in text
+    assert "(1 candidate)" in text
+    assert not re.search(r"(?<![\d,.])1 (episodes|candidates|persons|clips|rows|tracks)\b", text)
+
+
+def test_two_clips_of_one_picture_count_its_footage_once(tmp_path: Path) -> None:
+    toy = Toy()
+    add_episode(toy, "toy.s01e01", 2)
+    other = track(toy.shots[0], 1)
+    toy.tracks.append(other)
+    toy.clips.append(clip(toy.shots[0], other))
+    text = report_of(toy.write(tmp_path / "work"))
+    assert "<dt>of clips</dt><dd>6 s</dd><small>4 s of distinct footage (100 %)</small>" in text
+    assert "of 3 candidates; 2 share their picture with a clip around somebody else" in text
+    assert "up to 2 people of comparable size" in text
+
+
+def test_a_duration_is_written_in_one_way(toy: Toy, tmp_path: Path) -> None:
+    toy.episodes = [replace(e, duration_s=71.84) for e in toy.episodes]
+    text = report_of(toy.write(tmp_path / "work"))
+    assert text.count("72 s<") == 3
+    assert ">1:11<" not in text
 
 
 def test_a_failed_episode_is_named_with_its_remedy(toy: Toy, tmp_path: Path) -> None:

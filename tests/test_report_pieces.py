@@ -11,16 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caer_build.arrays import FeatureWriter
-from caer_build.records import FaceDetection, Identity, Person, RejectReason
+from caer_build.records import REJECT_REASONS, Clip, FaceDetection, Identity, Person, RejectReason
 from caer_build.report.contact_sheet import best_of_parts, quality
 from caer_build.report.filmstrip import Slot, paint, slots, small_pictures
 from caer_build.report.funnel import funnel
 from caer_build.report.histograms import bin_width, histogram
-from caer_build.report.numbers import length
+from caer_build.report.numbers import Footage, footage, length
 from caer_build.report.palette import call_roll, letters
 from caer_build.report.samples import choose_kept, choose_rejected, spread
-from caer_build.report.thresholds import THRESHOLDS, failing, relaxed, why
-from caer_build.report.timeline_svg import clock, draw, rows_of, ruler
+from caer_build.report.thresholds import (
+    REASON_NAMES,
+    SHORT_NAMES,
+    THRESHOLDS,
+    failing,
+    relaxed,
+    why,
+)
+from caer_build.report.timeline_svg import MAX_ROWS, Drawing, clock, draw, rows_of, ruler
 from caer_build.report.what_if import values_around, what_if
 from caer_build.stages.screening import ScreeningSettings, first_reason
 from tests.toy_workspace import SCREEN, clip, episode, shot, track
@@ -120,6 +127,15 @@ def test_funnel_counts_in_the_order_of_reasons() -> None:
     assert (counted.n_candidates, counted.n_kept, counted.share(2)) == (5, 1, 40.0)
 
 
+def test_the_funnel_begins_with_what_people_decided() -> None:
+    """A deletion goes before all reasons, so what it takes would have been, say, a repeat."""
+    repeat, deleted = (replace(GOOD, reject_reason=r) for r in ("repeat", "person_deleted"))
+    by_hand = replace(GOOD, reject_reason="by_hand")
+    taken = [s.reason for s in funnel([repeat, by_hand, deleted]).steps if s.n_taken]
+    assert taken == ["person_deleted", "by_hand", "repeat"]
+    assert tuple(REASON_NAMES) == tuple(SHORT_NAMES) == REJECT_REASONS
+
+
 def test_what_if_screens_again() -> None:
     rows = [screened(sharpness=s) for s in (5.0, 8.0, 14.0, 16.0, 25.0, 100.0)]
     trials = {r.threshold.setting: r.trials for r in what_if(rows, {SHOT.shot_id: SHOT}, SETTINGS)}
@@ -181,7 +197,51 @@ def test_bin_widths_divide_the_threshold() -> None:
 
 def test_bars_of_one_row_do_not_overlap() -> None:
     assert rows_of([(0, 4), (1, 3), (3, 5), (4, 6)]) == [0, 1, 1, 0]
-    assert rows_of([(0, 9), (0, 9), (0, 9)], max_rows=2) == [0, 1, 1]
+    # What finds no row goes beyond them, and takes nobody's place.
+    assert rows_of([(0, 9), (0, 5), (0, 9), (6, 8)], max_rows=2) == [0, 1, 2, 1]
+
+
+def drawn(n_faces: int) -> Drawing:
+    """The drawing of a shot of so many faces, with a clip around each."""
+    faces = [track(SHOT, n) for n in range(n_faces)]
+    return draw(
+        episode=episode(n_frames=50),
+        shots=[SHOT],
+        tracks=faces,
+        clips=[clip(SHOT, face) for face in faces],
+        roll=call_roll([], [], faces, [episode()]),
+        say_why=lambda _: "because",
+    )
+
+
+def test_no_face_is_hidden_behind_another() -> None:
+    for n_faces in (9, MAX_ROWS):
+        bars = [b for b in drawn(n_faces).bars if b.css in ("nobody", "kept")]
+        assert len({(b.css, b.x, b.y) for b in bars}) == len(bars) == 2 * n_faces
+
+
+def test_faces_without_a_row_of_their_own_are_counted_and_named() -> None:
+    drawing = drawn(MAX_ROWS + 3)
+    faces, clips = (b for b in drawing.bars if b.css == "more")
+    assert faces.letter == clips.letter == "+3 more"
+    assert faces.tip.startswith("3 more faces:")
+    last = MAX_ROWS + 2
+    assert f"{SHOT.shot_id}-t{last:02d}, nobody" in faces.tip
+    assert f"{SHOT.shot_id}-t{last:02d}-000000: kept" in clips.tip
+    assert max(b.y + b.height for b in drawing.bars) <= drawing.height
+    assert len({(b.css, b.x, b.y) for b in drawing.bars}) == len(drawing.bars)
+
+
+def test_footage_in_several_clips_counts_once() -> None:
+    def of(first: int, end: int, episode_id: str = "toy.s01e01") -> Clip:
+        return clip(shot(first, end, episode_id))
+
+    assert footage([of(0, 50), of(50, 100)]) == Footage(4.0, 0)
+    two = [replace(GOOD, clip_id="a"), replace(GOOD, clip_id="b")]
+    assert footage([*two, of(100, 150)]) == Footage(4.0, 2)
+    # One long clip and two short ones inside it, and the same frames of another episode.
+    assert footage([of(0, 100), of(10, 20), of(90, 125)]) == Footage(5.0, 3)
+    assert footage([of(0, 50), of(0, 50, "toy.s01e02")]) == Footage(4.0, 0)
 
 
 def test_a_drawing_places_bars_in_time() -> None:

@@ -23,7 +23,7 @@ from caer_build.report.funnel import funnel
 from caer_build.report.histograms import axis_marks, histogram
 from caer_build.report.made_by import stage_facts
 from caer_build.report.material import Material, gather
-from caer_build.report.numbers import citation, episode_rows, headlines, length
+from caer_build.report.numbers import citation, episode_rows, headlines, length, named
 from caer_build.report.palette import Standing
 from caer_build.report.pictures import data_address
 from caer_build.report.samples import Photographer, choose_kept, choose_rejected
@@ -196,7 +196,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    extra: dict[str, Any] = {"clock": clock, "length_s": length, "marks": axis_marks}
+    extra: dict[str, Any] = {
+        "clock": clock,
+        "length_s": length,
+        "marks": axis_marks,
+        "named": named,
+    }
     environment.filters.update(extra)
     # Our own files, the only text that is not escaped.
     environment.globals["css"] = Markup(read("report.css"))

@@ -20,7 +20,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Funnel:
-    """All steps, in the order in which the reasons are tried; reasons of hands come last."""
+    """All steps, in the order in which the reasons are tried; decisions of people come first."""
 
     n_candidates: int
     n_kept: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,6 +44,41 @@ def length(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def named(number: int, thing: str) -> str:
+    """The thing in singular or plural, without its number."""
+    return thing if number == 1 else thing + "s"
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What clips show: a shot of two people gives a clip of each, with the same pictures."""
+
+    distinct_s: float
+    """seconds of the episodes that are in any clip, each counted once"""
+    n_sharing: int
+    """clips of which a picture is in another clip, too"""
+
+
+def footage(clips: Sequence[Clip]) -> Footage:
+    """Measure the union of the clips' spans."""
+    own: defaultdict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        own[clip.episode_id].append(clip)
+    distinct_s, sharing = 0.0, set()
+    for of_one in own.values():
+        # The clip that reaches furthest of those before tells of every overlap.
+        furthest: Clip | None = None
+        for clip in sorted(of_one, key=lambda c: (c.start_frame, c.end_frame)):
+            if furthest is not None and clip.start_frame < furthest.end_frame:
+                sharing |= {clip.clip_id, furthest.clip_id}
+                distinct_s += max(0.0, clip.end_pts_s - furthest.end_pts_s)
+            else:
+                distinct_s += clip.end_pts_s - clip.start_pts_s
+            if furthest is None or clip.end_frame > furthest.end_frame:
+                furthest = clip
+    return Footage(distinct_s, len(sharing))
+
+
 def headlines(material: Material) -> list[Headline]:
     """The numbers at the head of the report."""
     kept = [c for c in material.clips if c.reject_reason is None]
@@ -53,13 +88,25 @@ def headlines(material: Material) -> list[Headline]:
     n_gradual = sum(s.transition_end_frame > s.start_frame for s in material.shots)
     n_with_clips = len({c.person_id for c in kept if c.person_id is not None})
     average = f"{frames / len(kept):.0f}" if kept else "-"
-    of_source = f"{100 * clips_s / source_s:.0f} % of the footage" if source_s else ""
+    shown = footage(kept)
+    share = f"{100 * shown.distinct_s / source_s:.0f} %" if source_s else ""
+    of_source, sharing = f"{share} of the footage" if share else "", ""
+    if shown.n_sharing:
+        of_source = f"{length(shown.distinct_s)} of distinct footage ({share})"
+        sharing = f"; {shown.n_sharing:,} share their picture with a clip around somebody else"
+    n_episodes, n_shots, n_tracks, n_persons = (
+        len(material.episodes),
+        len(material.shots),
+        len(material.tracks),
+        len(material.roll.standings),
+    )
+    candidates = f"of {len(material.clips):,} {named(len(material.clips), 'candidate')}"
     return [
-        Headline(f"{len(material.episodes):,}", "episodes", length(source_s)),
-        Headline(f"{len(material.shots):,}", "shots", f"{n_gradual:,} entered gradually"),
-        Headline(f"{len(material.tracks):,}", "face tracks"),
-        Headline(f"{len(material.roll.standings):,}", "persons", f"{n_with_clips:,} with clips"),
-        Headline(f"{len(kept):,}", "clips kept", f"of {len(material.clips):,} candidates"),
+        Headline(f"{n_episodes:,}", named(n_episodes, "episode"), length(source_s)),
+        Headline(f"{n_shots:,}", named(n_shots, "shot"), f"{n_gradual:,} entered gradually"),
+        Headline(f"{n_tracks:,}", named(n_tracks, "face track")),
+        Headline(f"{n_persons:,}", named(n_persons, "person"), f"{n_with_clips:,} with clips"),
+        Headline(f"{len(kept):,}", named(len(kept), "clip") + " kept", candidates + sharing),
         Headline(length(clips_s), "of clips", of_source),
         Headline(average, "frames a clip", "on average"),
     ]

@@ -15,6 +15,8 @@ from caer_build.stages.screening import ScreeningSettings, first_reason
 Demand = Literal["at least", "below", "at most"]
 
 REASON_NAMES: dict[str, str] = {
+    "person_deleted": "person deleted",
+    "by_hand": "rejected by hand",
     "transition": "inside a gradual transition",
     "too_short": "too short",
     "no_face": "no face",
@@ -24,11 +26,11 @@ REASON_NAMES: dict[str, str] = {
     "ambiguous_blurred": "face too blurred",
     "ambiguous_turned": "face turned away",
     "ambiguous_brief": "face seen too briefly",
-    "by_hand": "rejected by hand",
-    "person_deleted": "person deleted",
 }
 """What each reject reason is called in the report, in the order in which they are tried."""
 SHORT_NAMES: dict[str, str] = {
+    "person_deleted": "deleted",
+    "by_hand": "by hand",
     "transition": "transition",
     "too_short": "short",
     "no_face": "no face",
@@ -38,8 +40,6 @@ SHORT_NAMES: dict[str, str] = {
     "ambiguous_blurred": "blurred",
     "ambiguous_turned": "turned",
     "ambiguous_brief": "brief",
-    "by_hand": "by hand",
-    "person_deleted": "deleted",
 }
 """The same in a word, for bars of the timeline."""
 

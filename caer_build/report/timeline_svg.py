@@ -26,8 +26,8 @@ SHOT_PX = 14
 RULER_PX = 16
 FILM_PX = 42
 GAP_PX = 7
-MAX_ROWS = 6
-"""More faces or clips than this at one time share the last row."""
+MAX_ROWS = 12
+"""Of more faces or clips than this at one time the last row says how many there are."""
 SECONDS_A_SCREEN = 120.0
 """Longer episodes are wider than the screen, and scroll."""
 _SCREEN_PX = 800
@@ -87,16 +87,18 @@ def clock(seconds: float) -> str:
 def rows_of(spans: Sequence[tuple[float, float]], max_rows: int = MAX_ROWS) -> list[int]:
     """A row for each span such that spans of one row do not overlap; spans come by start.
 
-    What finds no room in ``max_rows`` goes to the last one.
+    What finds no room in ``max_rows`` goes to the row after them, where spans may overlap.
     """
     ends: list[float] = []
     rows = []
     for start, end in spans:
         free = next((i for i, e in enumerate(ends) if e <= start + 1e-9), None)
         if free is None:
-            free = min(len(ends), max_rows - 1)
-            if free == len(ends):
-                ends.append(end)
+            free = len(ends)
+            if free == max_rows:
+                rows.append(free)
+                continue
+            ends.append(end)
         ends[free] = max(ends[free], end)
         rows.append(free)
     return rows
@@ -156,28 +158,38 @@ def draw(
         ((_track_span(t, by_id), t) for t in tracks), key=lambda pair: (pair[0], pair[1].track_id)
     )
     rows = rows_of([span for span, _ in timed])
+    beyond: list[tuple[float, float, str]] = []
     for ((start, end), track), row in zip(timed, rows, strict=True):
         mark = roll.mark(track.track_id)
         tip = (
             f"{track.track_id}\n{mark.text}\n{clock(start - origin)}-{clock(end - origin)}, "
             f"face {track.median_face_height:.0f} px, seen {100 * track.seen_share:.0f} %"
         )
+        if row == MAX_ROWS:
+            beyond.append((start, end, f"{track.track_id}, {mark.text}"))
+            continue
         letter = fitting(mark.letter, start, end)
         bars.append(Bar(*across(start, end), y + row * ROW_PX, BAR_PX, mark.css, tip, letter))
+    bars += _more_bars(beyond, y + MAX_ROWS * ROW_PX, "face", across)
     lanes.append(Lane("faces", y + BAR_PX / 2))
     y += (max(rows, default=0) + 1) * ROW_PX + GAP_PX
 
     ordered = sorted(clips, key=lambda c: (c.start_pts_s, c.clip_id))
     rows = rows_of([(c.start_pts_s, c.end_pts_s) for c in ordered])
+    beyond = []
     for clip, row in zip(ordered, rows, strict=True):
         kept = clip.reject_reason is None
         fate = "kept" if kept else REASON_NAMES[str(clip.reject_reason)]
+        if row == MAX_ROWS:
+            beyond.append((clip.start_pts_s, clip.end_pts_s, f"{clip.clip_id}: {fate}"))
+            continue
         tip = f"{clip.clip_id}\n{clip.n_frames} frames: {fate}\n{say_why(clip)}"
         word = "✓" if kept else SHORT_NAMES[str(clip.reject_reason)]
         letter = fitting(word, clip.start_pts_s, clip.end_pts_s)
         place = across(clip.start_pts_s, clip.end_pts_s)
         css = "kept" if kept else ("none" if clip.track_id is None else "rejected")
         bars.append(Bar(*place, y + row * ROW_PX, BAR_PX, css, tip, letter))
+    bars += _more_bars(beyond, y + MAX_ROWS * ROW_PX, "clip", across)
     lanes.append(Lane("clips", y + BAR_PX / 2))
     y += (max(rows, default=0) + 1) * ROW_PX
 
@@ -190,6 +202,27 @@ def draw(
 def _track_span(track: FaceTrack, shots: Mapping[str, Shot]) -> tuple[float, float]:
     shot = shots[track.shot_id]
     return time_in_shot(shot, track.start_frame), time_in_shot(shot, track.end_frame)
+
+
+def _more_bars(
+    beyond: Sequence[tuple[float, float, str]],
+    y: float,
+    thing: str,
+    across: Callable[[float, float], tuple[float, float]],
+) -> list[Bar]:
+    """One bar for each run of spans that found no row: how many there are, and which."""
+    runs: list[tuple[float, float, list[str]]] = []
+    for start, end, text in beyond:
+        if runs and start < runs[-1][1]:
+            first, last, texts = runs[-1]
+            runs[-1] = (first, max(last, end), [*texts, text])
+        else:
+            runs.append((start, end, [text]))
+    bars = []
+    for start, end, texts in runs:
+        tip = "\n".join([f"{len(texts)} more {thing}{'s' if len(texts) > 1 else ''}:", *texts])
+        bars.append(Bar(*across(start, end), y, BAR_PX, "more", tip, f"+{len(texts)} more"))
+    return bars
 
 
 def _shot_bars(
