@@ -22,10 +22,12 @@ setup: $(STAMP)
 
 $(STAMP): setup.cfg constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with the venv module is needed (Debian: apt-get install python3-venv), none was found. Or: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Setting up .venv with $$($(PYTHON) --version) (a few minutes the first time) ..."
+	@echo "Setting up .venv with $$($(PYTHON) --version): pip fetches and installs a few GB, which takes"
+	@echo "about five minutes the first time. It does so in silence; two steps, torch comes first ..."
 	$(PYTHON) -m venv .venv
 	@# torch first: its own pin, so that the next line has nothing to choose
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch
+	@echo "Torch is there. The other packages ..."
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[shots,train,demo,bench,test]'
 	@rm -f .venv/installed-* && touch $@
 

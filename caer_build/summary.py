@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from caer_build import BEGAN_S
 from caer_build.pipeline import Outcome, warnings_of
 from caer_build.records import REJECT_REASONS
 from caer_build.store import Workspace
@@ -18,8 +20,8 @@ def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
     Returns:
         ``episodes, frames, decoded_frames`` (by the scans, in whichever run they were made, cutting
         excluded), ``shots, tracks, persons, clips_kept, clips_rejected`` {reason: n}, ``failed``
-        [{unit, stage, error, message, remedy}], ``warnings`` (sentences) and ``seconds`` (of this
-        run).
+        [{unit, stage, error, message, remedy}], ``warnings`` (sentences) and ``seconds`` (since
+        the program began: what its user waited).
     """
     scans = [r for (stage, _), r in outcome.results.items() if stage == "scan"]
     reasons = _column(workspace, "clips", "reject_reason")
@@ -42,7 +44,7 @@ def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
             ),
         ],
         "failed": [failure.__dict__ for failure in outcome.failures],
-        "seconds": round(outcome.seconds, 3),
+        "seconds": round(perf_counter() - BEGAN_S, 3),
     }
 
 

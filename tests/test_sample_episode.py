@@ -195,6 +195,13 @@ def test_made_again_it_is_the_same_and_left_alone(tmp_path: Path) -> None:
     assert set(before) == {p.name for p in made.all()}
 
 
+def test_it_tells_how_far_it_is(tmp_path: Path) -> None:
+    heard: list[tuple[int, int]] = []
+    made = make_sample(tmp_path, shots=FEW, told=lambda done, total: heard.append((done, total)))
+    total = json.loads(made.truth.read_text(encoding="utf-8"))["n_frames"]
+    assert heard == [(done, total) for done in range(total + 1)]
+
+
 def test_a_file_that_differs_is_refused(tmp_path: Path) -> None:
     made = make_sample(tmp_path, shots=FEW)
     truth = made.truth.read_bytes()

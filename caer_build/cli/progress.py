@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -23,6 +27,16 @@ _err = Console(stderr=True)
 def say(text: str) -> None:
     """A sentence to the person at the terminal, on stderr."""
     _err.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def command() -> str:
+    """What to type for ``caer`` on this machine: after ``make demo`` it is not on the PATH."""
+    if shutil.which("caer"):
+        return "caer"
+    called, here = Path(sys.argv[0]).absolute(), Path.cwd()
+    if called.name != "caer":
+        return f"{shlex.quote(sys.executable)} -m caer_build.cli"
+    return shlex.quote(str(called.relative_to(here) if called.is_relative_to(here) else called))
 
 
 class _Rate(TextColumn):

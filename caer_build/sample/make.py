@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,7 @@ from caer_build.errors import CaerError, MediaError
 from caer_build.media.encode import SAMPLE_RATE, encode_frames
 from caer_build.media.probe import read_headers
 from caer_build.media.sound import SoundReader
-from caer_build.sample.edit import frames_of
+from caer_build.sample.edit import Pixels, frames_of
 from caer_build.sample.material import PIECES, credits_text, find
 from caer_build.sample.pictures import Pictures
 from caer_build.sample.script import RATE, SHOTS, Shot
@@ -22,6 +22,8 @@ from caer_build.sample.timeline import Placed, place, truth_of
 from caer_build.store import disk_errors, flush, sha256_of
 
 _NAME = "sample.s01e01"
+Told = Callable[[int, int], None]
+"""called with the frames that are done and those there will be"""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,13 @@ class SamplePaths:
         return self.episode, self.truth, self.sources
 
 
-def make_sample(out: Path, force: bool = False, shots: Sequence[Shot] = SHOTS) -> SamplePaths:
+def _silent(done: int, total: int) -> None:
+    pass
+
+
+def make_sample(
+    out: Path, force: bool = False, shots: Sequence[Shot] = SHOTS, told: Told = _silent
+) -> SamplePaths:
     """Cut the sample episode (about 80 s) into the folder ``out``, with its truth and sources.
 
     The same versions on the same machine give the same bytes. Files that are there already and
@@ -50,6 +58,7 @@ def make_sample(out: Path, force: bool = False, shots: Sequence[Shot] = SHOTS) -
         out: a folder; made where it does not exist.
         force: replace files of these names that differ.
         shots: the edit list.
+        told: hears how far it is, frame by frame.
 
     Raises:
         ModelMissing: if the packages of the extra ``demo`` are not installed.
@@ -63,7 +72,7 @@ def make_sample(out: Path, force: bool = False, shots: Sequence[Shot] = SHOTS) -
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{_NAME}.", dir=out) as beside:
             drafts = _paths(Path(beside))
-            _write(drafts, place(shots), pictures)
+            _write(drafts, place(shots), pictures, told)
             _put_in_place(drafts, made, force)
     return made
 
@@ -73,12 +82,20 @@ def _paths(folder: Path) -> SamplePaths:
     return SamplePaths(*(folder / name for name in names))
 
 
-def _write(paths: SamplePaths, placed: Sequence[Placed], pictures: Pictures) -> None:
+def _write(paths: SamplePaths, placed: Sequence[Placed], pictures: Pictures, told: Told) -> None:
     sound = soundtrack(placed, _film_sound())
-    encode_frames(frames_of(placed, pictures), sound, Fraction(RATE), paths.episode)
+    frames = _counted(frames_of(placed, pictures), placed[-1].stop, told)
+    encode_frames(frames, sound, Fraction(RATE), paths.episode)
     truth = json.dumps(truth_of(placed), indent=1, ensure_ascii=True)
     paths.truth.write_text(truth + "\n", encoding="utf-8")
     paths.sources.write_text(_sources_text(paths.episode), encoding="utf-8")
+
+
+def _counted(frames: Iterable[Pixels], total: int, told: Told) -> Iterator[Pixels]:
+    for done, frame in enumerate(frames):
+        told(done, total)
+        yield frame
+    told(total, total)
 
 
 def _film_sound() -> Samples:
