@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from caer_build import BEGAN_S
+import caer_build
 from caer_build.pipeline import Outcome, warnings_of
 from caer_build.records import REJECT_REASONS
 from caer_build.store import Workspace
@@ -44,7 +44,7 @@ def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
             ),
         ],
         "failed": [failure.__dict__ for failure in outcome.failures],
-        "seconds": round(perf_counter() - BEGAN_S, 3),
+        "seconds": round(perf_counter() - caer_build.BEGAN_S, 3),
     }
 
 

@@ -82,7 +82,9 @@ def test_verifying_writes_nothing_and_waits_for_nobody(tmp_path: Path) -> None:
     workspace = toy.write(tmp_path / "work")
     finished(workspace, "k1")
     before = everything(workspace.root)
-    assert "1 result read, 0 broken" in caer("verify", workspace.root).stdout
+    said = caer("verify", workspace.root)
+    assert "1 result read, 0 broken" in said.stdout
+    assert "Reading every file" in said.stderr
     caer("clean", workspace.root, "--dry-run")
     assert everything(workspace.root) == before
     with workspace.locked(print):

@@ -131,7 +131,7 @@ def test_two_clips_of_one_picture_count_its_footage_once(tmp_path: Path) -> None
     toy.clips.append(clip(toy.shots[0], other))
     text = report_of(toy.write(tmp_path / "work"))
     assert "<dt>of clips</dt><dd>6 s</dd><small>4 s of distinct footage (100 %)</small>" in text
-    assert "of 3 candidates; 2 share their picture with a clip around somebody else" in text
+    assert "of 3 candidates; 2 share their picture with another" in text
     assert "up to 2 people of comparable size" in text
 
 

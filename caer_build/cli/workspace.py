@@ -85,9 +85,11 @@ def report(
 
     Example: [bold]caer report work[/bold]
     """
+    from caer_build.cli.progress import say
     from caer_build.report.build_report import write_report
     from caer_build.store import Workspace
 
+    say("Reading the tables and pictures …")
     typer.echo(write_report(Workspace.open(work.absolute()), out))
 
 
@@ -108,6 +110,7 @@ def verify(
     from caer_build.summary import count_of
 
     workspace = Workspace.open(work.absolute())
+    say("Reading every file of every result …")
     # Looking needs no lock, and so no leave to write.
     with workspace.locked(say) if repair else nullcontext():
         found = upkeep.verify(workspace, repair)

@@ -93,7 +93,7 @@ def headlines(material: Material) -> list[Headline]:
     of_source, sharing = f"{share} of the footage" if share else "", ""
     if shown.n_sharing:
         of_source = f"{length(shown.distinct_s)} of distinct footage ({share})"
-        sharing = f"; {shown.n_sharing:,} share their picture with a clip around somebody else"
+        sharing = f"; {shown.n_sharing:,} share their picture with another"
     n_episodes, n_shots, n_tracks, n_persons = (
         len(material.episodes),
         len(material.shots),
