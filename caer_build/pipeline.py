@@ -14,7 +14,7 @@ from caer_build import publishing, purging, recipes
 from caer_build.engines import Engine
 from caer_build.errors import CaerError, IntegrityError, RecipeError, StoreError
 from caer_build.recipes import Recipe
-from caer_build.sources import Register, printable, still_there
+from caer_build.sources import Register, printable
 from caer_build.stage import Source, Stage
 from caer_build.stages import (
     clips,
@@ -192,12 +192,6 @@ class Build:
             self.observer.finished(stage.name, unit, None)
             return
         self.observer.started(stage.name, unit)
-        try:
-            if plan.source is not None:
-                still_there(plan.source)
-        except StoreError as error:
-            self._fail(plan, error)
-            return
         future = self.engine.submit(perform, plan, tag=f"{stage.name}\n{unit}")
         self._running[future] = plan
 
@@ -261,7 +255,7 @@ def last_recipe(workspace: Workspace) -> tuple[Recipe, str | None]:
     if not path.is_file():
         raise StoreError(f"Nothing was built in {workspace.root} yet.", "Run `caer build`.")
     saved = read_json(path)
-    return recipes.validated(STAGES, saved["name"], saved["settings"]), saved["until"]
+    return recipes.validated(STAGES, saved["name"], saved["settings"], saved=True), saved["until"]
 
 
 def status(workspace: Workspace, sources: Sequence[Source]) -> dict[tuple[str, str], State]:

@@ -6,6 +6,7 @@ Everything that is wrong with it is said at once.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from caer_build.errors import RecipeError
 from caer_build.stage import Stage
 
 DEFAULT = "caer"
+_ONE_SETTING = (("clips", "min_frames"), ("screening", "min_frames"))
+"""Of two stages that know nothing of each other, and have to agree: it is enough to set one."""
+_LARGEST = 1e9
+"""Of any number; most have a smaller bound of their own."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,13 @@ def load(
     return validated(stages, Path(name).name.removesuffix(".toml"), raw)
 
 
-def validated(stages: Sequence[Stage[Any]], name: str, raw: Mapping[str, Any]) -> Recipe:
+def validated(
+    stages: Sequence[Stage[Any]], name: str, raw: Mapping[str, Any], *, saved: bool = False
+) -> Recipe:
     """A recipe from plain values, {stage: {setting: value}}.
+
+    Args:
+        saved: by an earlier build, which may have allowed stages to disagree.
 
     Raises:
         RecipeError: naming every problem.
@@ -100,19 +110,51 @@ def validated(stages: Sequence[Stage[Any]], name: str, raw: Mapping[str, Any]) -
         f"[{section}]: no such stage; there are {', '.join(by_name)}"
         for section in sorted(raw.keys() - by_name.keys())
     ]
+    if not saved:
+        raw, disagreements = _agreed(raw, by_name)
+        problems += disagreements
     sections: dict[str, BaseModel] = {}
     for stage_name, stage in by_name.items():
         try:
             sections[stage_name] = stage.settings.model_validate(raw.get(stage_name, {}))
         except ValidationError as error:
             problems += [_say(stage_name, stage.settings, e) for e in error.errors()]
+        else:
+            problems += _boundless(stage_name, sections[stage_name])
     if problems:
         raise RecipeError(f"The recipe {name} cannot be right:\n  " + "\n  ".join(problems))
     return Recipe(name, sections)
+
+
+def _agreed(
+    raw: Mapping[str, Any], stages: Mapping[str, Stage[Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    """The values with the settings that are one set in both stages; and what is wrong with them."""
+    agreed = dict(raw)
+    places = [(s, k) for s, k in _ONE_SETTING if isinstance(raw.get(s, {}), dict) and s in stages]
+    said = {(s, k): raw[s][k] for s, k in places if k in raw.get(s, {})}
+    values = list(said.values())
+    if any(value != values[0] for value in values):
+        names = " and ".join(f"{s}.{k}" for s, k in said)
+        return agreed, [f"{names}: expected the same, found {' and '.join(map(repr, values))}"]
+    for s, k in places if said else ():
+        agreed[s] = {**raw.get(s, {}), k: values[0]}
+    return agreed, []
+
+
+def _boundless(stage: str, settings: BaseModel) -> list[str]:
+    return [
+        f"{stage}.{key}: expected a number up to {_LARGEST:g}, found {value:g}"
+        for key, value in settings
+        if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= _LARGEST)
+    ]
 
 
 def _say(stage: str, settings: type[BaseModel], error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"{stage}.{where}: no such setting; there are {', '.join(settings.model_fields)}"
+    if not where:
+        # Of settings that do not go together.
+        return f"{stage}: {error['msg'].removeprefix('Value error, ')}"
     return f"{stage}.{where}: {error['msg']}, found {error['input']!r}"

@@ -55,7 +55,13 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Source:
-    """A source file as the pipeline knows it."""
+    """A source file as the pipeline knows it.
+
+    Attributes:
+        path: where it was seen last.
+        size, modified_ns: of the file when its content was read; -1: not known, as of a source in
+            whose place another file was found.
+    """
 
     episode_id: str
     show: str
@@ -63,6 +69,8 @@ class Source:
     number: int | None
     path: Path
     sha256: str
+    size: int = -1
+    modified_ns: int = -1
 
 
 def _no_versions(_settings: Any) -> tuple[str, ...]:

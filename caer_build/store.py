@@ -193,6 +193,16 @@ class Draft:
         return Result(self.final, whole)
 
 
+def is_workspace(folder: Path) -> bool:
+    """Whether a folder is a workspace, of any format; other programs have a workspace.json, too."""
+    marker = folder / "workspace.json"
+    try:
+        found = read_json(marker) if marker.is_file() else None
+    except (OSError, IntegrityError):
+        return False
+    return isinstance(found, dict) and "format" in found
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A folder that remembers. See the module's docstring for its layout."""
@@ -204,20 +214,28 @@ class Workspace:
         """Open a workspace, making it where there is none.
 
         Raises:
-            StoreError: if ``root`` is a file, holds other things, or is of a newer format.
+            StoreError: if ``root`` is a file, holds other things, or is of a newer format, or
+                if there can be no folder of that name.
         """
         marker = root / "workspace.json"
-        if root.is_file():
-            raise StoreError(
-                f"Expected a folder for the workspace, {root} is a file.", "Name another."
-            )
-        if not marker.exists():
-            if root.is_dir() and any(root.iterdir()):
+        try:
+            if root.is_file():
                 raise StoreError(
-                    f"{root} holds other things and is no workspace.",
-                    "Name an empty or new folder with -o.",
+                    f"Expected a folder for the workspace, {root} is a file.", "Name another."
                 )
-            write_json(marker, {"format": FORMAT})
+            if not marker.exists():
+                if root.is_dir() and any(root.iterdir()):
+                    raise StoreError(
+                        f"{root} holds other things and is no workspace.",
+                        "Name an empty or new folder with -o.",
+                    )
+                write_json(marker, {"format": FORMAT})
+        except OSError as error:
+            # A device, a place below a file, a name that is too long, a folder of others.
+            raise StoreError(
+                f"Cannot write to {root}: {error.strerror}.",
+                "Name an empty or new folder with -o.",
+            ) from error
         return cls.open(root)
 
     @classmethod

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from caer_build import publishing
 from caer_build.errors import IntegrityError
 from caer_build.recipes import Recipe
 from caer_build.records import Anchor, Override, Person
+from caer_build.sources import Proof
 from caer_build.stage import Context, Input, Source, Stage
 from caer_build.store import Result, Workspace, digest_of, disk_errors
 
@@ -149,6 +151,21 @@ def units_of(stage: Stage[Any], sources: Sequence[Source]) -> list[tuple[str, li
     return sorted(groups.items())
 
 
+@contextmanager
+def _proven(source: Source | None) -> Iterator[None]:
+    """What is done inside is done with the very source that was registered, or fails."""
+    if source is None:
+        yield
+        return
+    proof = Proof(source)
+    proof.check()
+    try:
+        yield
+    finally:
+        # Also where it failed: that another file is there now is the better reason.
+        proof.check()
+
+
 def perform(work: Plan, tell: Any) -> float:
     """Do a unit and publish its result; returns the seconds it took."""
     began = time.perf_counter()
@@ -156,22 +173,22 @@ def perform(work: Plan, tell: Any) -> float:
         disk_errors(work.workspace.root),
         work.workspace.draft(work.stage.name, work.unit, work.key) as draft,
     ):
-        work.stage.run(
-            Context(
-                stage=work.stage,
-                unit=work.unit,
-                episodes=work.episodes,
-                source=work.source,
-                settings=work.settings,
-                inputs=work.inputs,
-                overrides=work.overrides,
-                anchors=work.anchors,
-                known_persons=work.known_persons,
-                workspace=work.workspace,
-                draft=draft,
-                progress=tell,
-            )
+        context: Context[Any] = Context(
+            stage=work.stage,
+            unit=work.unit,
+            episodes=work.episodes,
+            source=work.source,
+            settings=work.settings,
+            inputs=work.inputs,
+            overrides=work.overrides,
+            anchors=work.anchors,
+            known_persons=work.known_persons,
+            workspace=work.workspace,
+            draft=draft,
+            progress=tell,
         )
+        with _proven(work.source):
+            work.stage.run(context)
         seconds = time.perf_counter() - began
         draft.commit(
             {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from caer_build import recipes
+from caer_build import pipeline, recipes
 from caer_build.errors import RecipeError
 from caer_build.stages import clips, screening
 
@@ -52,3 +52,40 @@ def test_no_such_recipe_and_no_toml(tmp_path: Path) -> None:
         recipes.load(STAGES, "fastest")
     with pytest.raises(RecipeError, match="not TOML"):
         recipes.load(STAGES, write(tmp_path / "r.toml", "[clips"))
+
+
+def test_the_shortest_clip_is_one_setting(tmp_path: Path) -> None:
+    for text in ("clips.min_frames=40", "screening.min_frames=40"):
+        plain = recipes.load(STAGES, write(tmp_path / "r.toml", ""), [text]).as_dict()
+        assert plain["clips"]["min_frames"] == plain["screening"]["min_frames"] == 40
+    file = write(tmp_path / "r.toml", "[clips]\nmin_frames = 40\n[screening]\nmin_frames = 30")
+    with pytest.raises(RecipeError, match="expected the same, found 40 and 30"):
+        recipes.load(STAGES, file)
+    # What an earlier version has built can still be looked at.
+    saved = {"clips": {"min_frames": 40}, "screening": {"min_frames": 30}}
+    assert recipes.validated(STAGES, "r", saved, saved=True).as_dict()["clips"]["min_frames"] == 40
+
+
+@pytest.mark.parametrize(
+    ("assignments", "parts"),
+    [
+        (["clips.max_s=0.5", "clips.min_frames=100"], ["clips: min_frames = 100 expects max_s"]),
+        (["clips.min_frames=999999999999999999999999"], ["clips.min_frames", "10000"]),
+        (["screening.min_face_px=1e400"], ["screening.min_face_px", "16384"]),
+        (["screening.min_sharpness=nan"], ["screening.min_sharpness"]),
+        (["screening.min_face_px='inf'"], ["screening.min_face_px"]),
+        (["repeats.min_frames=99999999999"], ["repeats.min_frames", "up to 1e+09"]),
+        (["identities.sure_sharpness=1e400"], ["identities.sure_sharpness", "found inf"]),
+        (["cutting.video=mpeg4"], ['cutting: video = "mpeg4" expects container = "avi"']),
+        (["cutting.video=mpeg4", "clips.max_s=0"], ["cutting: video", "clips.max_s"]),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(assignments: list[str], parts: list[str]) -> None:
+    with pytest.raises(RecipeError) as caught:
+        recipes.load(pipeline.STAGES, "quick", assignments)
+    assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_mpeg4_in_avi_is_fine() -> None:
+    both = ["cutting.video=mpeg4", "cutting.container=avi"]
+    assert recipes.load(pipeline.STAGES, "quick", both).as_dict()["cutting"]["video"] == "mpeg4"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from caer_build.errors import ProbeError
-from caer_build.sources import Title, find_files, register, slug, title_of
-from caer_build.store import Workspace
+from caer_build.errors import MediaError, ProbeError
+from caer_build.sources import Proof, Title, find_files, register, slug, title_of
+from caer_build.store import Workspace, read_json, write_json
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_folders_give_videos_and_named_files_always_count(tmp_path: Path) -> Non
     make(tmp_path / "tv" / "s2", b_mkv=b"3")
     make(tmp_path / "tv" / ".trash", c_mkv=b"4")
     (tmp_path / "tv" / ".hidden.mp4").write_bytes(b"5")
-    files, passed_over = find_files([tmp_path / "tv"])
+    files, passed_over, _ = find_files([tmp_path / "tv"])
     assert [f.name for f in files] == ["a.mp4", "b.mkv"]
     assert sorted(f.name for f in passed_over) == [".hidden.mp4", "notes.txt"]
-    assert find_files([tmp_path / "tv" / "notes.txt"])[0][0].name == "notes.txt"
+    assert find_files([tmp_path / "tv" / "notes.txt"]).files[0].name == "notes.txt"
 
 
 def test_nothing_to_build_says_so(tmp_path: Path) -> None:
@@ -121,8 +121,102 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, workspace: Workspac
     assert found.unreadable[0][0] == gone
 
 
-def test_a_changed_file_is_another_episode(tmp_path: Path, workspace: Workspace) -> None:
+def scanned(workspace: Workspace, episode_id: str) -> None:
+    with workspace.draft("scan", episode_id, "k") as draft:
+        draft.commit({})
+
+
+def test_a_source_in_whose_place_another_file_is_has_gone(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    make(tmp_path, a_mp4=b"1")
+    path = tmp_path / "a.mp4"
+    ids(workspace, path)
+    scanned(workspace, "a")
+    make(tmp_path, a_mp4=b"22")
+    found = register(workspace, [path])
+    assert found.replaced == ((path, "a"),)
+    old, new = found.sources
+    assert (old.episode_id, old.size) == ("a", -1)
+    Proof(new).check()
+    with pytest.raises(MediaError, match=r"source of a is no longer at .*expected the content"):
+        Proof(old).check()
+    # Said once; and the old file is known wherever it comes back.
+    assert register(workspace, [path]).replaced == ()
+    make(tmp_path, b_mp4=b"1")
+    back = register(workspace, [tmp_path / "b.mp4"]).sources[0]
+    assert (back.episode_id, back.path.name, back.size) == ("a", "b.mp4", 1)
+    Proof(back).check()
+
+
+def test_a_replaced_source_that_was_never_scanned_is_forgotten(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    make(tmp_path, a_mp4=b"half")
+    ids(workspace, tmp_path / "a.mp4")
+    make(tmp_path, a_mp4=b"half and half")
+    assert ids(workspace, tmp_path / "a.mp4") == ["a"]
+
+
+def test_proof_reads_a_touched_file_and_refuses_another(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    make(tmp_path, a_mp4=b"1")
+    path = tmp_path / "a.mp4"
+    proof = Proof(register(workspace, [path]).sources[0])
+    os.utime(path, ns=(1, 1))
+    proof.check()
+    path.write_bytes(b"2")
+    with pytest.raises(MediaError, match="no longer at"):
+        proof.check()
+    path.unlink()
+    with pytest.raises(MediaError, match="No such file"):
+        proof.check()
+    os.mkfifo(path)
+    with pytest.raises(MediaError, match="found no file"):
+        proof.check()
+
+
+def test_workspaces_hold_no_episodes(tmp_path: Path) -> None:
+    make(tmp_path / "tv", a_mp4=b"1")
+    make(tmp_path / "tv" / "code", b_mp4=b"1", workspace_json=b'{"folder": "of another program"}')
+    inside = Workspace.create(tmp_path / "tv" / "work")
+    make(inside.clips, c_mp4=b"2")
+    found = find_files([tmp_path / "tv"])
+    assert [f.name for f in found.files] == ["a.mp4", "b.mp4"]
+    assert found.workspaces == [inside.root]
+    for given in (inside.root, inside.clips, inside.clips / "c.mp4"):
+        with pytest.raises(ProbeError, match="lies in the workspace"):
+            find_files([tmp_path / "tv", given])
+
+
+def test_clips_that_were_once_taken_as_episodes_are_dropped(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    make(tmp_path, a_mp4=b"1")
+    make(workspace.clips, c_mp4=b"2")
+    assert ids(workspace, tmp_path / "a.mp4", workspace.clips / "c.mp4") == ["a", "c"]
+    assert ids(workspace) == ["a"]
+
+
+@pytest.mark.parametrize("letter", ["a", "ド"])
+def test_long_names_give_short_ids(tmp_path: Path, workspace: Workspace, letter: str) -> None:
+    stem = letter * (250 // len(letter.encode()))
+    make(tmp_path, **{f"{stem}_mp4": b"1", f"{stem[:-1]}_mp4": b"2"})
+    files = find_files([tmp_path]).files
+    found = register(workspace, files, show=letter * 300).sources
+    assert len({s.episode_id for s in found}) == 2
+    for s in found:
+        assert max(len(s.episode_id.encode()), len(s.show.encode())) <= 107
+    assert slug(found[0].episode_id) != "episode"
+
+
+def test_a_long_id_of_an_earlier_version_is_shortened(tmp_path: Path, workspace: Workspace) -> None:
     make(tmp_path, a_mp4=b"1")
     ids(workspace, tmp_path / "a.mp4")
-    make(tmp_path, a_mp4=b"22")
-    assert len(ids(workspace, tmp_path / "a.mp4")) == 2
+    book = workspace.root / "sources.json"
+    entries = read_json(book)
+    for length, becomes in ((150, 150), (230, 107)):
+        entries[0]["episode_id"] = "a" * length
+        write_json(book, entries)
+        assert len(ids(workspace)[0]) == becomes

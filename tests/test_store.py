@@ -92,6 +92,12 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
         Workspace.open(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/null/work", "/proc/work", "/" + "a" * 300])
+def test_where_no_folder_can_be_is_said(name: str) -> None:
+    with pytest.raises(StoreError, match=f"Cannot write to {name}: "):
+        Workspace.create(Path(name))
+
+
 def test_a_newer_format_is_refused(workspace: Workspace) -> None:
     (workspace.root / "workspace.json").write_text('{"format": 99}')
     with pytest.raises(StoreError, match="format 99"):

@@ -52,12 +52,20 @@ def build(
 
     chosen = recipes.load(pipeline.STAGES, recipe, assignments or [])
     pipeline.check(chosen, until)
-    files, passed_over = sources.find_files(episodes)
-    if passed_over:
-        say(f"Passed over {len(passed_over)} files that have no video's suffix.")
+    found = sources.find_files(episodes)
+    if found.passed_over:
+        say(f"Passed over {len(found.passed_over)} files that have no video's suffix.")
+    if found.workspaces:
+        names = ", ".join(sources.printable(str(folder)) for folder in found.workspaces)
+        say(f"Passed over workspaces, whose clips are no episodes: {names}.")
     workspace = pipeline.work_folder(out)
     with workspace.locked(say):
-        known = sources.register(workspace, files, show)
+        known = sources.register(workspace, found.files, show)
+        for path, episode_id in known.replaced:
+            say(
+                f"{sources.printable(str(path))} is another file than {episode_id} was made of. "
+                f"{episode_id} stays as it was built, and what needs its source fails."
+            )
         for path, episode_id in known.doubles:
             say(f"{sources.printable(str(path))} has the content of {episode_id}: used once.")
         with Bars() as bars:

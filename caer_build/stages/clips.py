@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from caer_build.arrays import load_timeline
 from caer_build.boxes import centres
@@ -27,17 +27,44 @@ from caer_build.frames import Span, Timeline
 from caer_build.records import Clip, FaceTrack, Shot, TrackBox
 from caer_build.stage import Artifact, Context, Stage
 
+_NOMINAL_RATE = 60
+
 
 class ClipSettings(BaseModel):
     """How candidates are cut out of shots."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min_frames: int = Field(30, ge=1, description="frames of the shortest clip (section 4.1)")
-    max_s: float = Field(6.0, gt=0, description="longest clip; a longer span is split (s)")
-    guard_frames: int = Field(
-        1, ge=0, description="frames left out beside a boundary, which may be off by one (frames)"
+    min_frames: int = Field(
+        30,
+        ge=1,
+        le=10_000,
+        description="frames of the shortest clip (section 4.1); screening.min_frames is the same",
     )
+    max_s: float = Field(
+        6.0,
+        gt=0,
+        le=3600,
+        description="longest clip; a longer span is split, if each part has min_frames (s)",
+    )
+    guard_frames: int = Field(
+        1,
+        ge=0,
+        le=1000,
+        description="frames left out beside a boundary, which may be off by one (frames)",
+    )
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        # What is longer than max_s can be split only if it has twice min_frames. The frame rate of
+        # an episode is known later; at more than this one nobody films.
+        least_s = 2 * self.min_frames / _NOMINAL_RATE
+        if self.max_s < least_s:
+            raise ValueError(
+                f"min_frames = {self.min_frames} expects max_s >= {least_s:.3g} (two such clips at "
+                f"{_NOMINAL_RATE} frames a second), found {self.max_s:g}"
+            )
+        return self
 
 
 def usable_span(shot: Shot, follower: Shot | None, guard_frames: int) -> Span | None:
@@ -170,14 +197,20 @@ def boxes_by_track(rows: Sequence[TrackBox]) -> dict[str, dict[int, TrackBox]]:
 
 
 def run(context: Context[ClipSettings]) -> None:
+    timeline, settings = load_timeline(context.file("timeline.npz")), context.settings
+    if timeline.frames_within(settings.max_s) < 2 * settings.min_frames:
+        context.facts["warnings"] = [
+            f"Clips of {context.unit} may be longer than clips.max_s = {settings.max_s:g}: at its "
+            f"frame rate a span is too short to be split into two of {settings.min_frames} frames."
+        ]
     context.write(
         "candidates",
         candidates(
             context.read("shots"),
             context.read("tracks"),
             boxes_by_track(context.read("track_boxes")),
-            load_timeline(context.file("timeline.npz")),
-            context.settings,
+            timeline,
+            settings,
         ),
     )
 

@@ -13,17 +13,18 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from caer_build.arrays import load_ticks, load_timeline
 from caer_build.frames import Span, Timeline
 from caer_build.media.clipfile import ClipCodec
 from caer_build.publishing import PIECES
 from caer_build.records import Clip, ClipBox, Episode, FaceTrack, SourceProbe, TrackBox
+from caer_build.sources import Proof
 from caer_build.stage import Artifact, Context, Stage
 from caer_build.store import Workspace, digest_of
 
@@ -39,6 +40,12 @@ class CuttingSettings(ClipCodec):
     """How clips are encoded, and how many at once."""
 
     jobs: int = Field(2, ge=1, le=64, description="clips encoded at once; changes no byte")
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if self.video == "mpeg4" and self.container != "avi":
+            raise ValueError(f'video = "mpeg4" expects container = "avi", found "{self.container}"')
+        return self
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class _Cutter:
         self._unit = f"{context.unit}/pieces"
         self._settings = context.settings
         self._source = context.source
+        self._proof = Proof(context.source)
         self._probe: SourceProbe = context.read("probes")[0]
         self._episode: Episode = context.read("episodes")[0]
         self._timeline: Timeline = load_timeline(context.file("timeline.npz"))
@@ -145,6 +153,8 @@ class _Cutter:
             timestamps_repaired=self._episode.timestamps_repaired,
         ):
             key = requests[result.out][0]
+            # Each piece is kept by itself, under the digest of the source it is cut from.
+            self._proof.check()
             with self._workspace.draft("cutting", self._unit, key) as draft:
                 result.out.replace(draft.folder / self._name)
                 draft.facts.update(n_frames=result.n_frames)

@@ -49,9 +49,16 @@ class ScreeningSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min_frames: int = Field(30, ge=1, description="shortest clip (frames)")
+    min_frames: int = Field(
+        30,
+        ge=1,
+        le=10_000,
+        description="shortest clip; the same as clips.min_frames, it is enough to set one (frames)",
+    )
     drop_repeats: bool = Field(True, description="reject footage seen earlier in the show")
-    group_faces: int = Field(2, ge=1, description="k: more comparable faces than this are a group")
+    group_faces: int = Field(
+        2, ge=1, le=1000, description="k: more comparable faces than this are a group"
+    )
     group_comparable: float = Field(
         0.5, gt=0, le=1, description="a face this share of the largest one's height is comparable"
     )
@@ -62,20 +69,23 @@ class ScreeningSettings(BaseModel):
         0.7, ge=0, le=1, description="faces of a lower detection score are not counted"
     )
     min_face_px: float = Field(
-        48, ge=0, description="median height of the target's face; models see 96 (px)"
+        48, ge=0, le=16384, description="median height of the target's face; models see 96 (px)"
     )
     min_face_share: float = Field(
         0.07, ge=0, le=1, description="the same as a share of the frame's height"
     )
     min_sharpness: float = Field(
-        15, ge=0, description="median variance of the Laplacian of the face at 64x64 px"
+        15,
+        ge=0,
+        le=1_000_000,
+        description="median variance of the Laplacian of the face at 64x64 px",
     )
     max_yaw: float = Field(60, ge=0, le=180, description="median head turn (degrees)")
     min_seen_share: float = Field(
         0.6, ge=0, le=1, description="share of the clip in which the face was detected, not guessed"
     )
     interval_s: float = Field(
-        0.2, gt=0, description="a face counts as seen this close to a detection (s)"
+        0.2, gt=0, le=60, description="a face counts as seen this close to a detection (s)"
     )
 
 
