@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests import media_damage
 from tests.media import HEIGHT, N_FRAMES, WIDTH, remux, write_sound, write_video
 
 _X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -279,6 +280,7 @@ KINDS: dict[str, Kind] = {
     "AVI without times for B-frames": Kind(
         lambda f: _silent(f, "b.avi", ("-c:v", "mpeg4", "-q:v", "3", "-bf", "2")), repaired=None
     ),
+    "AVI with B-frames in H.264": Kind(media_damage.reordered_avi, sound=True, repaired=True),
     "AVI with empty packets": Kind(
         lambda f: write_video(
             f / "gaps.avi", ("-c:v", "mpeg4", "-q:v", "3"), filters="setpts='2*floor(N/2)+N'"
@@ -318,6 +320,7 @@ KINDS: dict[str, Kind] = {
     "edit list": Kind(_edit_list, sound=True, numbers=tuple(range(25, N_FRAMES))),
     "negative timestamps": Kind(_negative_dts, repaired=None),
     "repeated timestamps": Kind(_stray_times, repaired=True),
+    "stray timestamps": Kind(media_damage.far_strays, repaired=True),
     "clock that jumps back": Kind(_jumping_clock, sound=True, repaired=None),
     "cover picture": Kind(_cover, sound=True),
     "name that is no UTF-8": Kind(lambda f: _renamed(f, b"caf\xe9 \xff.mp4")),
@@ -327,6 +330,27 @@ KINDS: dict[str, Kind] = {
     "size changes midway": Kind(_new_size),
     "damaged packets": Kind(_damaged, truncated=None, numbers=(), repaired=None),
     "cut off": Kind(_cut_off, truncated=True, numbers=(), repaired=None),
+    "MKV cut off": Kind(
+        lambda f: media_damage.cut_off(f, "mkv"), truncated=True, numbers=(), sound=True
+    ),
+    "WebM cut off": Kind(
+        lambda f: media_damage.cut_off(f, "webm"), truncated=True, numbers=(), sound=True
+    ),
+    "MPEG-TS cut off": Kind(
+        lambda f: media_damage.cut_off(f, "ts"), truncated=True, numbers=(), sound=True
+    ),
+    "MPEG-TS cut off between two packets": Kind(
+        media_damage.cut_between_packets, truncated=None, numbers=(), sound=True
+    ),
+    "WebM with a hole": Kind(
+        lambda f: media_damage.holed(f, "webm"), truncated=True, numbers=(), sound=True
+    ),
+    "MKV with a damaged picture": Kind(
+        lambda f: media_damage.flipped(f, "mkv"), truncated=True, numbers=(), sound=True
+    ),
+    "stream that turns up late": Kind(
+        media_damage.late_stream, numbers=tuple(range(media_damage.N_LATE))
+    ),
     "cut off before the index": Kind(_without_index, refused="index (moov) is missing"),
     "huge claimed size": Kind(_huge_claim, refused="16000x10000"),
     "empty": Kind(lambda f: _written(f, "empty.mp4", b""), refused="is empty"),

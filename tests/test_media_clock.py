@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -14,28 +15,42 @@ from caer_build.media.clock import Clock
 ONE = Fraction(1)
 
 
+def times_of(clock: Clock, ticks: Sequence[int | None]) -> list[float]:
+    """The times of frames, and that each comes with its own frame."""
+    given = list(clock.run((tick, number) for number, tick in enumerate(ticks)))
+    assert [number for _, number in given] == list(range(len(ticks)))
+    return [time_s for time_s, _ in given]
+
+
 @pytest.mark.parametrize(
     ("ticks", "times", "n_repaired"),
     [
         ([0, 1, 2, 5], [0, 1, 2, 5], 0),
         ([-3, -1, 0], [-3, -1, 0], 0),
         ([0, 1, 1, 2, 3], [0, 1, 1.5, 2, 3], 1),
-        ([0, 0, 1, 1, 2, 2], [0, 0.5, 1, 1.5, 2, 2.5], 3),
+        ([0, 0, 1, 1, 2, 2], [0, 0.5, 1, 1.5, 2, 3], 3),
         ([0, 1, 2, 0, 1, 2], [0, 1, 2, 3, 4, 5], 1),
-        ([7, 7, 7, 7], [7, 7.5, 8.5, 9.5], 3),
+        ([7, 7, 7, 7], [7, 8, 9, 10], 3),
         ([None, None, None], [10, 11, 12], 3),
         ([0, None, 2, 3], [0, 1, 2, 3], 1),
         ([0, 1, 100_000, 100_001], [0, 1, 2, 3], 1),
         ([0, 1, 500, 501], [0, 1, 500, 501], 0),
+        ([10, 11, 5, 12, 13], [10, 11, 11.5, 12, 13], 1),
+        ([10, 11, 5, 12, 6, 13, 14], [10, 11, 11.5, 12, 12.5, 13, 14], 2),
+        ([10, 11, 40, 12, 13], [10, 11, 11.5, 12, 13], 1),
+        ([10, 11, 100_000, 12, 13], [10, 11, 11.5, 12, 13], 1),
+        ([10, 11, 5], [10, 11, 12], 1),
+        ([10, 11, 5, 6, 7, 8], [10, 11, 12, 13, 14, 15], 1),
     ],
     ids=[
         "good", "negative", "stray", "doubled", "jumps back", "stands still", "missing",
-        "one missing", "leaps ahead", "long pause",
+        "one missing", "leaps ahead", "long pause", "far back once", "far back twice",
+        "ahead once", "far ahead once", "back at the end", "jumps far back",
     ],
 )  # fmt: skip
 def test_by_hand(ticks: list[int | None], times: list[float], n_repaired: int) -> None:
     clock = Clock(ONE, ONE, start_s=10.0)
-    assert [clock.time_of(tick) for tick in ticks] == times
+    assert times_of(clock, ticks) == times
     assert clock.n_repaired == n_repaired
 
 
@@ -47,7 +62,7 @@ def test_by_hand(ticks: list[int | None], times: list[float], n_repaired: int) -
 )
 def test_whatever_comes_times_strictly_increase(ticks: list[int | None], base: Fraction) -> None:
     clock = Clock(base, Fraction(25))
-    times = [clock.time_of(tick) for tick in ticks]
+    times = times_of(clock, ticks)
     assert all(a < b for a, b in pairwise(times))
 
 
@@ -57,7 +72,7 @@ def test_increasing_times_are_left_alone(steps: list[int], start: int) -> None:
     for step in steps:
         ticks.append(ticks[-1] + step)
     clock = Clock(Fraction(1, 1000), Fraction(25))
-    assert [clock.time_of(tick) for tick in ticks] == [tick / 1000 for tick in ticks]
+    assert times_of(clock, ticks) == [tick / 1000 for tick in ticks]
     assert clock.n_repaired == 0
 
 

@@ -18,14 +18,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from caer_build.errors import DecodeError
 from caer_build.media import limits
 from caer_build.media.clock import Clock
 from caer_build.media.picture import Pixels, Scaler
 from caer_build.media.probe import Headers
+from caer_build.media.reorder import Places
 from caer_build.media.source import name_of, open_source
+from caer_build.media.structure import breaks_off
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 _MAX_FAILED_READS = 50
 """Reads of the container that may fail in a row before the rest of the file is given up."""
+_DOUBT = 0.05
+_TIMES_ALONE = ("mpegts", "mpeg", "ogg")
 _SHORTFALL_S = 1.0
 """A file that ends this much before its video track's claimed end was cut off."""
 
@@ -83,6 +87,8 @@ class DecodeReport:
     """What came of decoding; complete when the iteration has ended."""
 
     n_frames: int = 0
+    n_packets: int = 0
+    """of the video track that the container gave, empty ones included"""
     n_errors: int = 0
     """packets that were incomplete or failed to decode, reads that failed, damaged frames"""
     n_interlaced: int = 0
@@ -94,6 +100,8 @@ class DecodeReport:
     """the picture's stored size changes; all frames are scaled to the first one's display size"""
     end_s: float = 0.0
     """when the last frame stops being shown, seconds"""
+    length_doubtful: bool = False
+    """timestamps were repaired, and the length they give is not the one that the headers claim"""
 
     @property
     def repaired(self) -> bool:
@@ -136,9 +144,13 @@ class Decoder:
         h, report = self._headers, self.report
         clock = Clock(h.time_base, h.frame_rate, h.start_s)
         scaler = Scaler(h)
-        pts_s, shown_s, n_pixels = 0.0, float(1 / h.frame_rate), 0
-        for picture in pictures(self._container, self._stream, report):
-            pts_s = clock.time_of(picture.pts)
+        first_s, pts_s, step_s, n_pixels = 0.0, 0.0, 0.0, 0
+        shown_s = float(1 / h.frame_rate)
+        decoded = pictures(self._container, self._stream, report)
+        for time_s, picture in clock.run((picture.pts, picture) for picture in decoded):
+            pts_s, step_s = time_s, time_s - pts_s
+            if report.n_frames == 0:
+                first_s = pts_s
             if picture.duration:
                 shown_s = clock.seconds(picture.duration)
             stored = (picture.width, picture.height)
@@ -158,9 +170,13 @@ class Decoder:
                 f"{name_of(self._path)} holds no frame that can be decoded.",
                 "Check that it plays, and copy or download it again.",
             )
-        report.n_repaired = clock.n_repaired
+        if h.container == "avi" and report.repaired and report.n_frames > 1:
+            # A copied AVI claims the rate of its clock, 600 a second, say.
+            shown_s = max(shown_s, step_s)
+        report.n_repaired += clock.n_repaired
         report.end_s = pts_s + shown_s
         report.truncated |= _breaks_off(self._stream, h, self._path, report)
+        report.length_doubtful = _is_doubtful(h, report, report.end_s - first_s)
 
 
 def video_stream(container: InputContainer, headers: Headers, threads: int) -> VideoStream:
@@ -187,7 +203,10 @@ def pictures(
     """libav's frames from where the container stands to its end; failures go into the report."""
     import av
 
+    places = Places(stream) if container.format.name == "avi" else None
     for packet in packets(container, stream, report):
+        if places is not None:
+            places.read(packet)
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -195,9 +214,15 @@ def pictures(
             report.truncated = True
             continue
         for frame in frames:
+            # libav guesses what a damaged part of the picture may have shown.
             report.n_errors += frame.is_corrupt
+            report.truncated |= frame.is_corrupt
             report.n_interlaced += frame.interlaced_frame
+            if places is not None:
+                places.deal(frame)
             yield frame
+    if places is not None:
+        report.n_repaired += places.n_moved
 
 
 def packets(
@@ -205,24 +230,33 @@ def packets(
 ) -> Iterator[Packet[VideoStream]]:
     """The stream's packets from where the container stands, then the one that flushes."""
     import av
+    from av.packet import Packet
 
     failed, damaged = 0, False
     while failed < _MAX_FAILED_READS:
         try:
             for packet in container.demux(stream):
-                failed = 0
-                if not is_flush(packet):
-                    damaged = packet.is_corrupt
-                    report.n_errors += damaged
-                # An empty packet (AVI: "show the last frame again") would end the decoding.
-                if packet.size or is_flush(packet):
+                if is_flush(packet):
+                    # Behind it, PyAV trips over streams that turned up in the middle.
+                    report.truncated |= damaged
                     yield packet
-            report.truncated |= damaged
-            return
-        except av.error.FFmpegError:
+                    return
+                failed = 0
+                report.n_packets += 1
+                damaged = packet.is_corrupt
+                report.n_errors += damaged
+                # An empty packet (AVI: "show the last frame again") would end the decoding.
+                if packet.size:
+                    yield packet
+            break
+        except (av.error.FFmpegError, IndexError):
             report.n_errors += 1
             report.truncated = True
             failed += 1
+    # Whoever reads may rely on the flush.
+    flush = Packet()
+    flush.stream = stream
+    yield cast("Packet[VideoStream]", flush)
 
 
 def is_flush(packet: Packet[VideoStream]) -> bool:
@@ -231,8 +265,15 @@ def is_flush(packet: Packet[VideoStream]) -> bool:
 
 
 def _breaks_off(stream: VideoStream, headers: Headers, path: Path, report: DecodeReport) -> bool:
-    """Whether the file ends before its own index or its claimed duration does."""
+    """Whether the file ends before its index or claimed duration does, or a part is missing."""
     entries = stream.index_entries
+    if headers.container == "avi" and report.n_packets < len(entries):
+        return True
+    mattering = {stream.id}
+    if headers.audio is not None:
+        mattering.add(stream.container.streams[headers.audio.index].id)
+    if breaks_off(path, headers.container, mattering):
+        return True
     if headers.container.startswith("mov") and len(entries):
         last = max((entry.pos + entry.size for entry in entries), default=0)
         if last > path.stat().st_size:
@@ -242,3 +283,11 @@ def _breaks_off(stream: VideoStream, headers: Headers, path: Path, report: Decod
     claimed_end_s = headers.start_s + float(stream.duration * headers.time_base)
     slack_s = max(_SHORTFALL_S, 2 / float(headers.frame_rate))
     return not report.repaired and report.end_s < claimed_end_s - slack_s
+
+
+def _is_doubtful(headers: Headers, report: DecodeReport, length_s: float) -> bool:
+    """Whether repaired times give another length than the headers of the file do."""
+    # These containers claim nothing: libav takes the length from the same timestamps.
+    if not report.repaired or headers.duration_s is None or headers.container in _TIMES_ALONE:
+        return False
+    return abs(length_s - headers.duration_s) > max(_SHORTFALL_S, _DOUBT * headers.duration_s)

@@ -44,7 +44,7 @@ def glance(path: Path, at_s: float, max_width: int, threads: int = 2) -> Pixels:
                 found = frame
                 if number >= _MAX_FRAMES or (frame.pts is not None and frame.pts >= wanted):
                     break
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, IndexError) as error:
             if found is None:
                 raise DecodeError(
                     f"{name_of(path)}: no picture at {at_s:.2f} s ({error})."

@@ -95,8 +95,10 @@ def read_headers(path: Path, audio_language: str | None = None) -> Headers:
         _check_size(stream.codec_context.width, stream.codec_context.height, name)
         try:
             frame = _first_frame(container, stream, name)
-        except av.error.FFmpegError as error:
-            raise _undecodable(name, str(error.strerror)) from error
+        except (av.error.FFmpegError, IndexError) as error:
+            # PyAV trips over streams that turn up in the middle when it reaches the end.
+            reason = str(getattr(error, "strerror", None) or "its streams change")
+            raise _undecodable(name, reason) from error
         return _headers(container, stream, frame, audio, name)
 
 

@@ -167,23 +167,19 @@ class SoundReader:
     def _read(
         self, demuxed: Iterator[Packet[AudioStream]]
     ) -> Iterator[tuple[float, float, Packet[AudioStream]]]:
-        import av
-
         base = self._stream.time_base or Fraction(1, self._track.rate)
         start = self._stream.start_time
         time_s = 0.0 if start is None else float(start * base)
-        clock = Clock(base, _PACKETS_PER_S, time_s)
-        while True:
-            try:
-                packet = next(demuxed, None)
-            except av.error.FFmpegError:
-                return
-            if packet is None or (packet.size == 0 and packet.dts is None):
-                return
-            ticks = packet.dts if packet.pts is None else packet.pts
-            claimed_s = time_s if ticks is None else clock.seconds(ticks)
-            time_s = clock.time_of(ticks) if self._repaired else claimed_s
-            yield time_s, time_s - claimed_s, packet
+        if self._repaired:
+            clock = Clock(base, _PACKETS_PER_S, time_s)
+            for time_s, packet in clock.run((_ticks(p), p) for p in _until_flush(demuxed)):
+                ticks = _ticks(packet)
+                yield time_s, 0.0 if ticks is None else time_s - clock.seconds(ticks), packet
+            return
+        for packet in _until_flush(demuxed):
+            ticks = _ticks(packet)
+            time_s = time_s if ticks is None else float(ticks * base)
+            yield time_s, 0.0, packet
 
     def _fresh_decoder(self) -> AudioCodecContext:
         from av.codec.context import CodecContext
@@ -196,6 +192,24 @@ class SoundReader:
         fresh.extradata = own.extradata
         fresh.thread_count = 1
         return fresh
+
+
+def _ticks(packet: Packet[AudioStream]) -> int | None:
+    return packet.dts if packet.pts is None else packet.pts
+
+
+def _until_flush(demuxed: Iterator[Packet[AudioStream]]) -> Iterator[Packet[AudioStream]]:
+    """The packets up to the one that flushes; where reading fails, the sound ends."""
+    import av
+
+    while True:
+        try:
+            packet = next(demuxed, None)
+        except (av.error.FFmpegError, IndexError):
+            return
+        if packet is None or (packet.size == 0 and packet.dts is None):
+            return
+        yield packet
 
 
 def _decoded(decoder: AudioCodecContext, packet: Packet[AudioStream] | None) -> list[AudioFrame]:
