@@ -36,7 +36,7 @@ def build(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Units worked on at once [default: cores / 2].")
+        int | None, typer.Option(min=1, help="Units worked on at once; cores / 2 if not said.")
     ] = None,
     engine: Annotated[str, typer.Option(help="local, or ray for many machines.")] = "local",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -60,6 +60,7 @@ def build(
         say(f"Passed over workspaces, whose clips are no episodes: {names}.")
     workspace = pipeline.work_folder(out)
     with workspace.locked(say):
+        say(f"Reading {summary.count_of(len(found.files), 'files')} ...")
         known = sources.register(workspace, found.files, show)
         for path, episode_id in known.replaced:
             say(
@@ -90,6 +91,7 @@ def _print(totals: dict[str, Any], root: Path) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from caer_build.cli.progress import command
     from caer_build.summary import count_of, funnel_table
 
     console = Console(highlight=False, soft_wrap=True)
@@ -104,5 +106,5 @@ def _print(totals: dict[str, Any], root: Path) -> None:
         f"\n{counts} in {totals['seconds']:.0f} s.\n"
         f"Clips:   {root / 'clips'}\n"
         f"Tables:  {root / 'tables'}\n"
-        f"Look:    caer report {root}"
+        f"Look:    {command()} report {root}"
     )
