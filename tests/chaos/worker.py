@@ -18,8 +18,8 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from caer_build.annotation.leasing import Lease
 from caer_build.annotation.database import Database
+from caer_build.annotation.leasing import Lease
 from caer_build.annotation.office import Office, now_ms
 from caer_build.annotation.votes import Answer, Receipt
 from caer_build.errors import VoteError
