@@ -57,6 +57,8 @@ def test_every_good_file_is_built(
             assert (row.width, row.height) == kind.size, name
             if kind.truncated is not None:
                 assert row.truncated == kind.truncated, name
+                said = f"{row.source_name} breaks off or is damaged" in " ".join(totals["warnings"])
+                assert said == kind.truncated, name
             if kind.numbers:
                 assert row.frame_count == len(kind.numbers), name
     # Some kinds are other names for one content: one episode.

@@ -36,7 +36,7 @@ from caer_build.records import Episode, FaceCrop, FaceDetection, SourceProbe
 from caer_build.stage import Artifact, Context, Stage
 
 if TYPE_CHECKING:
-    from caer_build.media.decode import Decoder
+    from caer_build.media.decode import Decoder, DecodeReport
 
 _QUEUE, _QUEUE_BYTES = 8, 64 << 20
 """frames that may wait for the detector: at most this many, and fewer where they are large"""
@@ -262,8 +262,25 @@ def run(context: Context[ScanSettings]) -> None:
         repaired_timestamps=report.n_repaired,
         interlaced_frames=report.n_interlaced,
         size_changed=report.size_changed,
+        warnings=doubts_of(probe.source_name, report),
         sampled_frames=len(scanner.sampled),
     )
+
+
+def doubts_of(name: str, report: DecodeReport) -> list[str]:
+    """What is wrong with a file that is used nevertheless, in sentences."""
+    doubts = []
+    if report.truncated:
+        doubts.append(
+            f"{name} breaks off or is damaged: the {report.n_frames} frames that could be decoded "
+            "are used. Copy or download it again."
+        )
+    if report.length_doubtful:
+        doubts.append(
+            f"{name} says another length than its repaired times come to: check that a clip of it "
+            "plays at the right speed."
+        )
+    return doubts
 
 
 def versions(settings: ScanSettings) -> tuple[str, ...]:
@@ -277,7 +294,7 @@ def versions(settings: ScanSettings) -> tuple[str, ...]:
 
 STAGE: Stage[Any] = Stage(
     name="scan",
-    version=1,
+    version=2,
     settings=ScanSettings,
     scope="episode",
     reads=("probes",),
