@@ -6,13 +6,14 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from caer_build import publishing, purging, recipes
 from caer_build.engines import Engine
-from caer_build.errors import CaerError, IntegrityError, RecipeError, StoreError
+from caer_build.errors import CaerError, IntegrityError, ModelMissing, RecipeError, StoreError
 from caer_build.recipes import Recipe
 from caer_build.sources import Register, printable
 from caer_build.stage import Source, Stage
@@ -161,6 +162,7 @@ class Build:
             stopped = False
         finally:
             self.engine.close(kill=stopped)
+        _look_beyond(self.until, self._planner, self.register.sources)
         results = self._planner.results
         held = sorted({f.unit for f in self.failures if f.stage in _OF_SHOWS})
         publication = publishing.Publication(
@@ -281,22 +283,37 @@ def _survey(
     planner = Planner(workspace, recipe, check(recipe, until), WRITERS)
     states: dict[tuple[str, str], State] = {}
     for stage in stages_until(until):
+        _look_for(stage, planner, sources)
         for unit, own in units_of(stage, sources):
-            usable = planner.usable(stage, own)
-            if usable:
-                key = planner.plan(stage, unit, usable).key
-                found = workspace.find(stage.name, unit, key)
-                if found is not None:
-                    planner.results[stage.name, unit] = found
-                    states[stage.name, unit] = "done"
-                    continue
-            if workspace.failure(stage.name, unit):
+            if (stage.name, unit) in planner.results:
+                states[stage.name, unit] = "done"
+            elif workspace.failure(stage.name, unit):
                 states[stage.name, unit] = "failed"
                 planner.lost |= {(s.name, e.episode_id) for s in STAGES for e in own}
             else:
                 stale = bool(workspace.keys(stage.name, unit))
                 states[stage.name, unit] = "stale" if stale else "missing"
+    _look_beyond(until, planner, sources)
     return states, planner.results
+
+
+def _look_beyond(until: str | None, planner: Planner, sources: Sequence[Source]) -> None:
+    """Add what a fuller build made of the very same inputs: it stays, after a shorter one too."""
+    # A stage whose model has gone made nothing that could be told to be of now.
+    with suppress(ModelMissing):
+        for stage in STAGES[len(stages_until(until)) :]:
+            planner.versions[stage.name] = stage.versions(planner.recipe[stage.name])
+            _look_for(stage, planner, sources)
+
+
+def _look_for(stage: Stage[Any], planner: Planner, sources: Sequence[Source]) -> None:
+    """Add what is there of a stage, of the planner's recipe and inputs, to its results."""
+    for unit, own in units_of(stage, sources):
+        usable = planner.usable(stage, own)
+        if usable:
+            found = planner.workspace.find(stage.name, unit, planner.plan(stage, unit, usable).key)
+            if found is not None:
+                planner.results[stage.name, unit] = found
 
 
 def warnings_of(results: Mapping[tuple[str, str], Result]) -> list[str]:

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from caer_build.errors import MediaError, ProbeError
+from caer_build.errors import MediaError, ProbeError, StoreError
 from caer_build.stage import Source
 from caer_build.store import Workspace, is_workspace, read_json, sha256_of, write_json
 
@@ -37,6 +37,7 @@ _NUMBERED = (
     re.compile(r"^(?P<show>.*?)[ ._-]*[sS](?P<season>\d{1,2})[ ._-]?[eE](?P<number>\d{1,3})(?!\d)"),
     re.compile(r"^(?P<show>.*?)[ ._-]+(?P<season>\d{1,2})x(?P<number>\d{1,3})(?!\d)"),
 )
+_BOOK = "sources.json"
 _LONGEST_ID = 100
 _LONGEST_KEPT_ID = 200
 """Bytes. File names may have 255, and clips are named after their episode, with more behind it;
@@ -156,6 +157,8 @@ class _Entry:
     modified_ns: int
     gone: bool = False
     """another file was found at its path; size and modified_ns are -1 then"""
+    removed: bool = False
+    """somebody took it out of the workspace; its file is passed over where it is found"""
 
     @property
     def source(self) -> Source:
@@ -167,7 +170,7 @@ class _Entry:
 
 @dataclass(frozen=True)
 class Register:
-    """All sources of a workspace, and the files that could not even be read."""
+    """All sources of a workspace but removed ones, and the files that could not even be read."""
 
     sources: tuple[Source, ...]
     unreadable: tuple[tuple[Path, str], ...]
@@ -175,6 +178,8 @@ class Register:
     """files with the content of an episode that has another path: (path, episode_id)"""
     replaced: tuple[tuple[Path, str], ...] = ()
     """files that were found in the place of an episode's source, now: (path, episode_id)"""
+    removed: tuple[tuple[Path, str], ...] = ()
+    """files of episodes that somebody removed, found again: (path, episode_id)"""
 
 
 def register(workspace: Workspace, files: Sequence[Path] = (), show: str | None = None) -> Register:
@@ -182,8 +187,7 @@ def register(workspace: Workspace, files: Sequence[Path] = (), show: str | None 
 
     A file already known (same path, size and time of change) is not read again.
     """
-    book = workspace.root / "sources.json"
-    noted = [_Entry(**e) for e in read_json(book)] if book.is_file() else []
+    noted = _noted(workspace)
     known = _tidied(noted, workspace)
     by_content = {entry.sha256: entry for entry in known}
     unreadable: list[tuple[Path, str]] = []
@@ -233,13 +237,50 @@ def register(workspace: Workspace, files: Sequence[Path] = (), show: str | None 
         )  # fmt: skip
     entries = sorted(by_content.values(), key=lambda e: e.episode_id)
     if entries != noted:
-        write_json(book, [asdict(e) for e in entries])
+        _note(workspace, entries)
     return Register(
-        sources=tuple(e.source for e in entries),
+        sources=tuple(e.source for e in entries if not e.removed),
         unreadable=tuple(unreadable),
         doubles=tuple((path, by_content[sha256].episode_id) for path, sha256 in doubles),
         replaced=replaced,
+        removed=tuple(
+            (seen[e.sha256], e.episode_id) for e in entries if e.removed and e.sha256 in seen
+        ),
     )
+
+
+def removed_episodes(workspace: Workspace) -> list[str]:
+    """The ids of the episodes that were taken out of a workspace."""
+    return [e.episode_id for e in _noted(workspace) if e.removed]
+
+
+def set_removed(workspace: Workspace, episode_id: str, removed: bool) -> None:
+    """Take an episode out of a workspace, or back into it; the next build acts on it.
+
+    Raises:
+        StoreError: if there is no such episode, or it is so already.
+    """
+    noted = _noted(workspace)
+    there = [e.episode_id for e in noted if e.removed != removed]
+    if episode_id not in there:
+        raise StoreError(
+            f"No episode {episode_id} that could be {'removed' if removed else 'restored'} "
+            f"in {workspace.root}.",
+            f"There are: {', '.join(there) or 'none'}.",
+        )
+    _note(
+        workspace,
+        [replace(e, removed=removed) if e.episode_id == episode_id else e for e in noted],
+    )
+
+
+def _noted(workspace: Workspace) -> list[_Entry]:
+    book = workspace.root / _BOOK
+    return [_Entry(**e) for e in read_json(book)] if book.is_file() else []
+
+
+def _note(workspace: Workspace, entries: Iterable[_Entry]) -> None:
+    write_json(workspace.root / _BOOK, [asdict(e) for e in entries])
 
 
 def _tidied(noted: Sequence[_Entry], workspace: Workspace) -> list[_Entry]:

@@ -54,7 +54,7 @@ class Planner:
 
     workspace: Workspace
     recipe: Recipe
-    versions: Mapping[str, tuple[str, ...]]
+    versions: dict[str, tuple[str, ...]]
     writers: Mapping[str, Stage[Any]]
     results: dict[tuple[str, str], Result] = field(default_factory=dict)
     lost: set[tuple[str, str]] = field(default_factory=set)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 from tests.media import N_FRAMES, remux, write_sound, write_video
@@ -75,6 +76,14 @@ def far_strays(folder: Path) -> Path:
     if len(parts) != 3:
         raise ValueError(f"expected two blocks of track 1 at 480 ms, found {len(parts) - 1}")
     return _written(folder, "far.mkv", parts[0] + late + parts[1] + early + parts[2])
+
+
+def far_strays_of_another_length(folder: Path, claimed_s: float) -> Path:
+    """:func:`far_strays`, in a file whose header claims another length than its two seconds."""
+    data = bytearray(far_strays(folder).read_bytes())
+    at = data.index(b"\x44\x89\x88") + 3
+    data[at : at + 8] = struct.pack(">d", claimed_s * 1000)
+    return _written(folder, "length.mkv", bytes(data))
 
 
 def reordered_avi(folder: Path) -> Path:

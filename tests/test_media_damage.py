@@ -13,6 +13,7 @@ import pytest
 from caer_build.media.decode import Decoder
 from caer_build.media.probe import read_headers
 from caer_build.media.structure import breaks_off
+from caer_build.stages.scan import doubts_of
 from tests import media_damage
 from tests.media import write_video
 from tests.scanned import scan
@@ -81,6 +82,17 @@ def test_far_strays_leave_all_other_frames_where_they_were(tmp_path: Path) -> No
     expected = np.arange(50) / 25
     expected[[12, 32]] = [11.5 / 25, 31.5 / 25]
     np.testing.assert_allclose(times, expected, atol=1e-6)
+
+
+def test_repaired_times_of_another_length_than_claimed_are_doubtful(tmp_path: Path) -> None:
+    report = scan(media_damage.far_strays_of_another_length(tmp_path, 0.5)).report
+    assert report.repaired
+    assert report.length_doubtful
+    assert not report.truncated
+    assert "says another length" in " ".join(doubts_of("x.mkv", report))
+    report = scan(media_damage.far_strays(tmp_path)).report
+    assert report.repaired
+    assert not report.length_doubtful
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -34,7 +34,10 @@ def build(
     show: Annotated[
         str | None, typer.Option(help="The show, if the file names do not say.")
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Stop after this stage; what later ones made of the same stays."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Units worked on at once; cores / 2 if not said.")
     ] = None,
@@ -54,7 +57,9 @@ def build(
     pipeline.check(chosen, until)
     found = sources.find_files(episodes)
     if found.passed_over:
-        say(f"Passed over {len(found.passed_over)} files that have no video's suffix.")
+        say(
+            f"Passed over {len(found.passed_over)} files that are hidden or have no video's suffix."
+        )
     if found.workspaces:
         names = ", ".join(sources.printable(str(folder)) for folder in found.workspaces)
         say(f"Passed over workspaces, whose clips are no episodes: {names}.")
@@ -66,6 +71,11 @@ def build(
             say(
                 f"{sources.printable(str(path))} is another file than {episode_id} was made of. "
                 f"{episode_id} stays as it was built, and what needs its source fails."
+            )
+        for path, episode_id in known.removed:
+            say(
+                f"{sources.printable(str(path))} is {episode_id}, which was removed: passed over. "
+                f"`caer episode restore` takes it back."
             )
         for path, episode_id in known.doubles:
             say(f"{sources.printable(str(path))} has the content of {episode_id}: used once.")

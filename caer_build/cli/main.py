@@ -16,6 +16,7 @@ from caer_build.cli import (
     build,
     clips,
     doctor,
+    episodes,
     models,
     people,
     recipe,
@@ -36,6 +37,7 @@ build.add_to(app)
 workspace.add_to(app)
 people.add_to(app)
 clips.add_to(app)
+episodes.add_to(app)
 samples.add_to(app)
 recipe.add_to(app)
 annotate.add_to(app)

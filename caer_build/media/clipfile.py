@@ -220,8 +220,11 @@ class ClipWriter:
             self._container.mux(packet)
 
     def _failed(self, error: FFmpegError | OSError) -> MediaError | StoreError:
-        if error.errno == errno.ENOSPC:
-            return StoreError(f"The disk is full: {self._out.name}.", "Free some space.")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return StoreError(
+                f"The disk that holds {self._out.parent} is full.",
+                "Free some space and run the same command again: it goes on where it stopped.",
+            )
         return MediaError(f"{self._out.name} could not be written: {error.strerror}.")
 
     def _add_sound(self, until_s: float) -> None:

@@ -17,7 +17,9 @@ class IngestSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     audio_language: str | None = Field(
-        None, description="ISO 639 code of the audio track wanted; null: the default track"
+        None,
+        description="ISO 639 code of the audio track wanted; null, or if no track is tagged: the "
+        "default track",
     )
 
 
