@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from caer_build.annotation.database import Database, sqlite_url
 from tests.building import build
 from tests.databases import postgresql_programs, postgresql_server
+from tests.media import remux
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -52,6 +53,13 @@ def lobby(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
             printed.write_text(json.dumps(build(work, data / "episodes")))
     found: dict[str, Any] = json.loads(printed.read_text())
     return work, found
+
+
+@pytest.fixture(scope="session")
+def brief_episode(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first twelve seconds of a real episode, of which three clips are kept."""
+    whole = data / "episodes" / "lobby.s01e02.mp4"
+    return remux(whole, tmp_path_factory.mktemp("brief") / "brief.mp4", "-t", "12")
 
 
 @pytest.fixture(scope="session")

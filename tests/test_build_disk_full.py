@@ -19,11 +19,11 @@ def _mount(*options: str) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 3 MB of its own."""
+    """A disk of 400 kB of its own."""
     place = tmp_path / "disk"
     place.mkdir()
     try:
-        _mount("-t", "tmpfs", "-o", "size=3M", "tmpfs", str(place))
+        _mount("-t", "tmpfs", "-o", "size=400k", "tmpfs", str(place))
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("a small disk cannot be mounted here (needs root)")
     yield place
@@ -32,11 +32,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.timeout(600)
 def test_a_full_disk_is_said_and_the_build_goes_on(
-    data: Path, small_disk: Path, tmp_path: Path
+    brief_episode: Path, small_disk: Path, tmp_path: Path
 ) -> None:
-    episode, work = data / "episodes" / "lobby.s01e02.mp4", small_disk / "work"
+    episode, work = brief_episode, small_disk / "work"
     # In the scan, in the cutting, and in the cutting again.
-    for size in ("1M", "3M", "4M"):
+    for size in ("400k", "900k", "1200k"):
         _mount("-o", f"remount,size={size}", str(small_disk))
         done = caer("build", episode, "-o", work, *QUICK, check=False)
         assert done.returncode == 1, done.stderr

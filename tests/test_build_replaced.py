@@ -20,10 +20,10 @@ OTHER_CLIPS = (*QUICK, "--set", "cutting.crf=24")
 
 
 @pytest.fixture
-def place(data: Path, tmp_path: Path) -> Path:
+def place(data: Path, brief_episode: Path, tmp_path: Path) -> Path:
     """An episode in a folder; another one, of which it might be replaced, lies outside."""
     (tmp_path / "v").mkdir()
-    shutil.copy(data / "episodes" / "lobby.s01e02.mp4", tmp_path / "v" / "a.mp4")
+    shutil.copy(brief_episode, tmp_path / "v" / "a.mp4")
     shutil.copy(data / "media" / "single_face.mp4", tmp_path / "other.mp4")
     return tmp_path / "v" / "a.mp4"
 

@@ -77,13 +77,14 @@ def test_killed_at_thirty_moments(
 
 
 @pytest.mark.timeout(600)
-def test_moved_sources_and_one_threshold(episodes: Path, tmp_path: Path) -> None:
+def test_moved_sources_and_one_threshold(brief_episode: Path, tmp_path: Path) -> None:
     """A moved source is known by content; a threshold re-runs only what depends on it."""
     work, moved = tmp_path / "work", tmp_path / "elsewhere"
-    shutil.copytree(episodes, moved)
-    build(work, moved / "lobby.s01e02.mp4", options=QUICK)
+    moved.mkdir()
+    shutil.copy(brief_episode, moved)
+    build(work, moved / brief_episode.name, options=QUICK)
     before = {f: f.stat().st_mtime_ns for f in work.glob("stages/**/manifest.json")}
-    (moved / "lobby.s01e02.mp4").rename(moved / "renamed.mp4")
+    (moved / brief_episode.name).rename(moved / "renamed.mp4")
     build(work, moved / "renamed.mp4", options=QUICK)
     assert {f: f.stat().st_mtime_ns for f in work.glob("stages/**/manifest.json")} == before
     names = {json.loads(f.read_text())["unit"] for f in before}
@@ -111,9 +112,9 @@ def test_an_added_episode_renames_nobody_and_encodes_nothing_again(
     assert set(new) & set(old) == set(old)
 
 
-def test_a_second_build_waits_for_the_first(episodes: Path, tmp_path: Path) -> None:
+def test_a_second_build_waits_for_the_first(brief_episode: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
-    command = [sys.executable, "-m", "caer_build.cli", "build", str(episodes / "lobby.s01e02.mp4")]
+    command = [sys.executable, "-m", "caer_build.cli", "build", str(brief_episode)]
     command += ["-o", str(work), *QUICK]
     pair = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -68,8 +68,15 @@ def browser() -> Iterator[Any]:
         yield opened
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "size"),
+    [
+        pytest.param("light", WIDE, id="light-wide"),
+        pytest.param("dark", PHONE, id="dark-phone"),
+        pytest.param("dark", WIDE, id="dark-wide", marks=pytest.mark.slow),
+        pytest.param("light", PHONE, id="light-phone", marks=pytest.mark.slow),
+    ],
+)
 def test_every_state(browser: Any, tmp_path: Path, theme: str, size: tuple[int, int]) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()

@@ -63,8 +63,9 @@ def remove(work: Work, episode: EpisodeId) -> None:
     Example: [bold]caer episode remove work lobby.s01e02[/bold]
 
     What was made of it stays in the store, so that it can be restored at no cost, until
-    [bold]caer clean[/bold] deletes it. Persons who are only in it go with it; nobody else is
-    renamed. Clips that people already label are a copy and stay with them.
+    [bold]caer clean[/bold] deletes it. Persons who are only in it go with it; those who were
+    named after a face in it are named after another while it is away. Clips that people already
+    label are a copy and stay with them.
     """
     _decide(work, episode, True)
     typer.echo("Noted. Run `caer build` again to apply it, then `caer clean` to delete its files.")
