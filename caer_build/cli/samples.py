@@ -52,21 +52,30 @@ def demo(
 
     Example: [bold]caer demo -o demo[/bold]
     """
+    from caer_build.cli.annotate import init
     from caer_build.cli.build import build
     from caer_build.cli.progress import command, say
+    from caer_build.errors import ModelMissing
     from caer_build.report.build_report import write_report
     from caer_build.store import Workspace
 
-    say("1 of 3: cutting a sample episode out of free footage (about a minute) …")
+    say("1 of 4: cutting a sample episode out of free footage (about a minute) …")
     made = _cut(out / "episodes")
-    say("2 of 3: building its clips (one to two minutes) …")
+    say("2 of 4: building its clips (one to two minutes) …")
     build([made.episode], out / "work", recipe=recipe)
     work = (out / "work").absolute()
-    say("3 of 3: writing the report …")
+    say("3 of 4: writing the report …")
     page = write_report(Workspace.open(work), None)
+    say("4 of 4: freezing the clips for labelling …")
+    try:
+        init(work)
+    except ModelMissing as missing:
+        say(f"Left out: {missing.message} {missing.remedy}")
     typer.echo(
         "\nThree people act in the sample. But one shot is a wall of nine pictures of them, and\n"
         "faces on screen together are always taken for different persons.\n"
         f"\nOpen next:\n  {page}\n  {work / 'clips'}\n"
+        f"Have them labelled: {command()} annotate serve {work}\n"
+        f"  then open the manager's link, invite people, and label as one of them.\n"
         f"Your own episodes: {command()} build FOLDER -o WORK"
     )
