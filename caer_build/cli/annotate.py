@@ -64,7 +64,7 @@ def init(
     """
     from caer_build.annotation.extending import extend, has_manager
     from caer_build.annotation.whereabouts import remember
-    from caer_build.cli.progress import Bars, say
+    from caer_build.cli.progress import Bars, command, say
 
     with opened(work, db, must_exist=False) as (workspace, database):
         with workspace.locked(say), Bars() as bars:
@@ -86,7 +86,7 @@ def init(
         if not is_run:
             link = _link(workspace, database, "manager", "the first manager")
             typer.echo(f"The manager's link, good once, for 14 days:\n{link}")
-            typer.echo(f"Start the app first: caer annotate serve {work}")
+            typer.echo(f"Start the app first: {command()} annotate serve {work}")
 
 
 def invite(
