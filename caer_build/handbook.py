@@ -29,6 +29,7 @@ from caer_build.errors import CaerError
 from caer_build.models.catalogue import ADDABLE, PACKAGED
 from caer_build.pipeline import STAGES
 from caer_build.recipes import Recipe, shipped
+from caer_build.records import Label, SplitAssignment
 from caer_build.stage import Artifact, Stage
 
 _UNITS = {
@@ -88,6 +89,12 @@ _COMMON_COLUMNS = {
     "face_height_px": "median height of the target's face (px)",
     "sharpness": "median over the target's detections; see detections",
     "file_sha256": "of that file",
+    "emotion": "of the seven",
+    "status": "see [labels](#labels)",
+    "split": "train, validation or test",
+    **dict.fromkeys(
+        ("p_disgust", "p_fear", "p_happy", "p_neutral", "p_sad", "p_surprise"), "likewise"
+    ),
 }  # what a record's own docstring says of a column wins over this
 _SPELLED_OUT = {
     "see `LANDMARK_VALUES`; empty where the detector gives none": "x and y of the right eye, left "
@@ -224,17 +231,27 @@ def published_tables(stages: Sequence[Stage[Any]]) -> list[tuple[Stage[Any], Art
 def tables_markdown(stages: Sequence[Stage[Any]]) -> Iterator[str]:
     """A table of columns for each published table."""
     for stage, artifact in published_tables(stages):
-        record = artifact.record or dict
-        said = _COMMON_COLUMNS | column_notes(record)
-        rows = [
-            [f"`{f.name}`", f"`{_plain(str(f.type))}`", "yes" if f.nullable else "",
-             _SPELLED_OUT.get(said.get(f.name, ""), said.get(f.name, ""))]
-            for f in schema(record)
-        ]  # fmt: skip
-        about = inspect.cleandoc(record.__doc__ or "").replace("``", "`")
-        yield from (f"#### `{artifact.name}.parquet` (from `{stage.name}`)", "", about, "")
-        yield from _table(["column", "type", "null", "meaning"], rows)
-        yield ""
+        title = f"`{artifact.name}.parquet` (from `{stage.name}`)"
+        yield from _columns(title, artifact.record or dict)
+
+
+def dataset_markdown() -> Iterator[str]:
+    """A table of columns for each table that is made after the build."""
+    for record, command in ((Label, "caer label"), (SplitAssignment, "caer split")):
+        yield from _columns(f"`{record.table}.parquet` (from `{command}`)", record)
+
+
+def _columns(title: str, record: type) -> Iterator[str]:
+    said = _COMMON_COLUMNS | column_notes(record)
+    rows = [
+        [f"`{f.name}`", f"`{_plain(str(f.type))}`", "yes" if f.nullable else "",
+         _SPELLED_OUT.get(said.get(f.name, ""), said.get(f.name, ""))]
+        for f in schema(record)
+    ]  # fmt: skip
+    about = inspect.cleandoc(record.__doc__ or "").replace("``", "`")
+    yield from (f"#### {title}", "", about, "")
+    yield from _table(["column", "type", "null", "meaning"], rows)
+    yield ""
 
 
 def _plain(arrow_type: str) -> str:
@@ -296,6 +313,7 @@ def fill(text: str) -> str:
         "settings": lambda: settings_markdown(STAGES),
         "tables": lambda: tables_markdown(STAGES),
         "models": models_markdown,
+        "dataset": dataset_markdown,
     }
     parts = re.split(r"(<!-- made from the code: \w+ -->)\n", text)
     filled = [parts[0]]

@@ -39,6 +39,12 @@ REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)
 """The first that applies is the one that counts: what people decided goes before every score."""
 VotePurpose = Literal["vote", "gold", "repeat", "practice", "adjudication"]
 VoteFlag = Literal["cannot_tell", "broken"]
+LabelStatus = Literal[
+    "label", "adjudicated", "tie", "low_confidence", "cannot_tell", "broken", "incomplete"
+]
+LABEL_STATUSES: tuple[str, ...] = get_args(LabelStatus)
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[str, ...] = get_args(Split)
 VOTE_PURPOSES: tuple[str, ...] = get_args(VotePurpose)
 VOTE_FLAGS: tuple[str, ...] = get_args(VoteFlag)
 LANDMARK_VALUES = 10
@@ -502,3 +508,62 @@ class Vote:
         times = (self.shown_at, self.answered_at, self.received_at)
         ordered = 0 <= times[0] <= times[1] <= times[2]
         _require(ordered, self, "0 <= shown_at <= answered_at <= received_at", times)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a rule makes of a clip's votes. Every clip that was to be labelled has one row."""
+
+    table: ClassVar[str] = "labels"
+
+    clip_id: str
+    emotion: str | None
+    """null unless the status is label or adjudicated"""
+    status: LabelStatus
+    n_votes: int
+    """answers of different annotators that count"""
+    n_agreeing: int
+    """of those, how many say what most say (of a clip rejected by flags: that flag)"""
+    mean_confidence: float | None
+    """[0, 1]: mean over the answers that the rule asks; null where none has a confidence"""
+    p_anger: float | None
+    """[0, 1]: with the six below the soft label: shares of the votes, or the rule's posterior;
+    null where no answer names an emotion"""
+    p_disgust: float | None
+    p_fear: float | None
+    p_happy: float | None
+    p_neutral: float | None
+    p_sad: float | None
+    p_surprise: float | None
+
+    def __post_init__(self) -> None:
+        _require_choice(self, "status", LabelStatus)
+        labelled = self.status in ("label", "adjudicated")
+        _require((self.emotion is not None) == labelled, self, "an emotion if labelled", self.status)
+        _require(self.emotion is None or self.emotion in EMOTIONS, self, "an emotion", self.emotion)
+
+    @property
+    def soft(self) -> tuple[float, ...] | None:
+        """The soft label in the order of ``EMOTIONS``."""
+        values = tuple(getattr(self, f"p_{emotion.lower()}") for emotion in EMOTIONS)
+        return None if None in values else values
+
+
+@dataclass(frozen=True, slots=True)
+class SplitAssignment:
+    """Where a labelled clip stands. Clips of a group stand together, or are left out."""
+
+    table: ClassVar[str] = "splits"
+
+    clip_id: str
+    split: Split | None
+    """null: left out, because it would stand with one leg in each of two splits"""
+    group_id: str
+    """a show, a person, an episode, or the first of the clips that share frames"""
+    left_out_because: str | None
+
+    def __post_init__(self) -> None:
+        if self.split is not None:
+            _require_choice(self, "split", Split)
+        excused = (self.split is None) == (self.left_out_because is not None)
+        _require(excused, self, "a reason if left out", self.left_out_because)

@@ -58,19 +58,26 @@ class Consensus:
 
 
 def paper_rule(
-    answers: Sequence[Answered], needed: int = 3, threshold: Fraction = THRESHOLD
+    answers: Sequence[Answered],
+    needed: int = 3,
+    threshold: Fraction | None = THRESHOLD,
+    *,
+    agreeing_only: bool = False,
 ) -> Consensus:
     """The paper's rule.
 
     Args:
         answers: of different people for one clip, in any order; those that stand.
         needed: answers that the clip is to get; with fewer it is incomplete.
+        threshold: least mean confidence; None: it is not asked for.
+        agreeing_only: the mean is over the answers for the emotion that most chose.
     """
     n = len(answers)
     emotions = Counter(a.emotion for a in answers if a.emotion is not None)
     flags = Counter(a.flag for a in answers if a.flag is not None)
     emotion, most = min(emotions.items(), key=_most_first, default=(None, 0))
-    mean = _mean_confidence(answers)
+    asked = [a for a in answers if a.emotion == emotion] if agreeing_only else answers
+    mean = _mean_confidence(asked)
     if n < needed:
         return Consensus(None, "incomplete", n, most, mean)
     if 2 * flags.total() > n:
@@ -80,7 +87,7 @@ def paper_rule(
         return Consensus(None, flag, n, flags[flag], mean)
     if 2 * most <= n or mean is None:
         return Consensus(None, "tie", n, most, mean)
-    if mean < threshold:
+    if threshold is not None and mean < threshold:
         return Consensus(None, "low_confidence", n, most, mean)
     return Consensus(emotion, "label", n, most, mean)
 

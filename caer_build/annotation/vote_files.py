@@ -125,6 +125,10 @@ def read_parquet(file: Path) -> Iterator[Entry]:
         raise SchemaError(f"{file} is no Parquet file that can be read: {error}.") from error
 
 
+READERS: Mapping[str, Reader] = {".csv": read_csv, ".jsonl": read_jsonl, ".parquet": read_parquet}
+"""by the ending of a file's name"""
+
+
 def write_csv(file: IO[bytes], votes: Iterable[Vote]) -> None:
     """Writes votes as CSV; a cell that a spreadsheet would run begins with an apostrophe."""
     text = _Text(file)

@@ -17,10 +17,12 @@ from caer_build.cli import (
     clips,
     doctor,
     episodes,
+    labels,
     models,
     people,
     recipe,
     samples,
+    splits,
     workspace,
 )
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
@@ -41,6 +43,8 @@ episodes.add_to(app)
 samples.add_to(app)
 recipe.add_to(app)
 annotate.add_to(app)
+labels.add_to(app)
+splits.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
 

@@ -1,0 +1,1 @@
+"""Votes and clips become a benchmark: labels, splits, stills, exports and their audit."""

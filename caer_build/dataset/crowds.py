@@ -1,0 +1,68 @@
+"""Aggregation models of crowd-kit (https://github.com/Toloka/crowd-kit, Apache-2.0), as arrays.
+
+crowd-kit chooses between equally likely labels by the order of rows or names; here only its
+probabilities are taken, and ties stay ties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from caer_build.dataset.ballots import Ballot
+from caer_build.errors import ModelMissing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+_DAWID_SKENE_ROUNDS = 1000
+_SEED = 0
+
+
+def dawid_skene(ballots: Sequence[Ballot], categories: Sequence[str]) -> Numbers:
+    """Posteriors, (n_clips, n_categories), of Dawid and Skene's model."""
+    return _fitted("DawidSkene", ballots, categories, n_iter=_DAWID_SKENE_ROUNDS)
+
+
+def mace(ballots: Sequence[Ballot], categories: Sequence[str]) -> Numbers:
+    """Posteriors, (n_clips, n_categories), of MACE (variational Bayes, ten restarts)."""
+    return _fitted("MACE", ballots, categories, random_state=_SEED)
+
+
+def glad(ballots: Sequence[Ballot], categories: Sequence[str]) -> Numbers:
+    """Posteriors, (n_clips, n_categories), of GLAD."""
+    return _fitted("GLAD", ballots, categories, silent=True)
+
+
+def _fitted(
+    name: str, ballots: Sequence[Ballot], categories: Sequence[str], **settings: Any
+) -> Numbers:
+    try:
+        import pandas as pd
+        from crowdkit import aggregation
+    except ImportError as error:
+        raise ModelMissing(
+            f"The rules dawid-skene, mace and glad need a package that is not installed: "
+            f"{error.name}.",
+            "pip install 'caer-build[dataset]'",
+        ) from error
+
+    rows = sorted(
+        (ballot.clip_id, answer.annotator_id, answer.emotion)
+        for ballot in ballots
+        for answer in ballot.answers
+        if answer.emotion in categories
+    )
+    flat = np.full((len(ballots), len(categories)), 1 / len(categories))
+    if not rows:
+        return flat
+    table = pd.DataFrame(rows, columns=["task", "worker", "label"])
+    model = getattr(aggregation, name)(**settings)
+    # Of tasks without an answer it knows nothing, of labels that nobody chose neither.
+    found = model.fit_predict_proba(table).reindex(columns=list(categories), fill_value=0.0)
+    by_clip = dict(zip(found.index, found.to_numpy(dtype=float), strict=True))
+    return np.array([by_clip.get(ballot.clip_id, flat[0]) for ballot in ballots])

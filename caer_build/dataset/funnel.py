@@ -1,0 +1,73 @@
+"""From candidates to data set, reason by reason: the paper gives the two ends, 20,484 and 13,201,
+and no reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from caer_build.records import LABEL_STATUSES, REJECT_REASONS, Clip, Label
+
+LABELLED = ("label", "adjudicated")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One reason, or one station, on the way.
+
+    Attributes:
+        n_clips: that stopped here; of a station, none.
+        n_left: that went on.
+        why: in words.
+    """
+
+    name: str
+    n_clips: int
+    n_left: int
+    why: str
+
+
+_WHY = {
+    "tie": "no emotion was chosen by enough annotators",
+    "low_confidence": "they agree, and are not sure enough",
+    "cannot_tell": "most cannot tell",
+    "broken": "most say that the clip is broken",
+    "incomplete": "answers are missing",
+}
+
+
+def funnel(clips: Sequence[Clip], labels: Sequence[Label]) -> list[Step]:
+    """The way of every candidate.
+
+    Args:
+        clips: all candidates of the build; labels of clips that it does not keep any more are
+            passed over.
+    """
+    rejected = Counter(clip.reject_reason for clip in clips if clip.reject_reason is not None)
+    steps = [Step("candidates", 0, len(clips), "around one person in one shot")]
+
+    def lose(name: str, n_clips: int, why: str) -> None:
+        if n_clips:
+            steps.append(Step(name, n_clips, steps[-1].n_left - n_clips, why))
+
+    def reach(name: str, why: str) -> None:
+        steps.append(Step(name, 0, steps[-1].n_left, why))
+
+    for reason in REJECT_REASONS:
+        lose(reason, rejected[reason], "screening")
+    reach("clips", "kept by the build")
+    kept = {clip.clip_id for clip in clips if clip.reject_reason is None}
+    statuses = Counter(label.status for label in labels if label.clip_id in kept)
+    lose("not asked", len(kept) - statuses.total(), "in no labelling project, so nobody saw them")
+    for status in LABEL_STATUSES:
+        if status not in LABELLED:
+            lose(status, statuses[status], _WHY[status])
+    reach("labelled", "clips with a label")
+    return steps
+
+
+def labels_of_kept(clips: Collection[Clip], labels: Sequence[Label]) -> list[Label]:
+    """The labels of clips that the build keeps: those that a data set can have."""
+    kept = {clip.clip_id for clip in clips if clip.reject_reason is None}
+    return [label for label in labels if label.clip_id in kept]

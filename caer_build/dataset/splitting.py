@@ -1,0 +1,66 @@
+"""The split of a workspace: kept with how it was made, so that what stands does not move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from caer_build.dataset.examples import examples_of
+from caer_build.dataset.grouping import By
+from caer_build.dataset.labels import made_of
+from caer_build.dataset.splits import RATIO, SplitPlan, split
+from caer_build.errors import RecipeError
+from caer_build.records import SplitAssignment
+from caer_build.store import Workspace
+from caer_build.tables import facts_of, has_table, read_published, save
+
+
+def split_workspace(
+    workspace: Workspace,
+    by: By | None = None,
+    ratio: Sequence[float] | None = None,
+    seed: int | None = None,
+    *,
+    anew: bool = False,
+) -> SplitPlan:
+    """Split the labelled clips of a workspace and keep the result.
+
+    Clips that were split before stay where they are, and how it is split stays as it was.
+
+    Args:
+        by, ratio, seed: None: as before; the first time the strictest that meets the ratio, of
+            70/10/20, and seed 0.
+        anew: forget the split that there is.
+
+    Raises:
+        StoreError: if nothing was labelled yet.
+        DatasetError: if the labels are of an earlier build.
+        RecipeError: if another way is asked for while there are clips that would move.
+    """
+    labelled_by = made_of(workspace)
+    asked = {"by": by, "ratio": None if ratio is None else list(ratio), "seed": seed}
+    before: dict[str, Any] = {}
+    earlier: dict[str, str] = {}
+    if not anew and has_table(workspace, SplitAssignment):
+        before = facts_of(workspace, SplitAssignment)
+        for name, value in asked.items():
+            if value is not None and value != before[name]:
+                raise RecipeError(
+                    f"The clips are split with {name} {before[name]}, {value} was asked for: "
+                    "they would move.",
+                    "Leave it away to add clips to this split, or split --anew.",
+                )
+        rows = read_published(workspace, SplitAssignment)
+        earlier = {row.clip_id: row.split for row in rows if row.split is not None}
+    how = {name: before.get(name) if value is None else value for name, value in asked.items()}
+    plan = split(
+        examples_of(workspace), how["by"], how["ratio"] or RATIO, how["seed"] or 0, earlier
+    )
+    facts = {
+        "by": plan.by,
+        "ratio": list(how["ratio"] or RATIO),
+        "seed": how["seed"] or 0,
+        "labels": labelled_by,
+    }
+    save(workspace, SplitAssignment, plan.assignments, facts)
+    return plan

@@ -1,0 +1,81 @@
+"""Which frames of a clip become stills of CAER-S. Pure.
+
+The released CAER-S has about 10,000 stills a class, two a clip for Neutral and nineteen for Fear,
+and the paper does not say how they were chosen. Here a clip is cut into as many windows of equal
+length as it gives stills, and each window gives its sharpest frame in which the face was really
+seen::
+
+    frames   0         30        60        90
+             |----o----|--------o|-o-------|      k = 3; o: the sharpest seen frame of a window
+
+A clip gives k stills, or as many as its share of a quota for its emotion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A frame of a clip in which the target has a box.
+
+    Attributes:
+        frame: 0-based within the clip.
+        seen: the face was detected in this very frame, not interpolated.
+        sharpness: of the face where it was detected; higher is sharper.
+    """
+
+    frame: int
+    seen: bool
+    sharpness: float
+
+
+def choose(candidates: Sequence[Candidate], n_frames: int, k: int) -> list[int]:
+    """The frames of a clip that become stills, ascending; one a window, fewer where windows show
+    no face.
+
+    Args:
+        n_frames: of the clip.
+        k: windows, >= 0; more than the clip has frames are as many.
+    """
+    k = min(k, n_frames)
+    chosen = []
+    for window in range(k):
+        first, end = window * n_frames // k, (window + 1) * n_frames // k
+        middle = (first + end - 1) / 2
+        there = [c for c in candidates if first <= c.frame < end]
+        if there:
+            best = max(there, key=lambda c, m=middle: _merit(c, m))
+            chosen.append(best.frame)
+    return chosen
+
+
+def _merit(candidate: Candidate, middle: float) -> tuple[bool, float, float, int]:
+    """Seen before sharp, sharp before well placed; the earlier of equals."""
+    sharpness = candidate.sharpness if candidate.seen else 0.0
+    return candidate.seen, sharpness, -abs(candidate.frame - middle), -candidate.frame
+
+
+def shares_of_quota(n_frames: Mapping[str, int], quota: int) -> dict[str, int]:
+    """How many stills each clip of an emotion gives so that together they come to a quota.
+
+    As even as the clips allow: none gives more than its frames, and what short ones cannot give
+    the others do. Clips are served by id, so the remainder falls on the same ones every time.
+
+    Args:
+        n_frames: of each clip that may give stills, the frames it can give.
+        quota: stills wanted, >= 0; where all frames together are fewer, all are given.
+    """
+    given = dict.fromkeys(sorted(n_frames), 0)
+    left = min(quota, sum(n_frames.values()))
+    open_ = [clip_id for clip_id in given if n_frames[clip_id] > 0]
+    while left:
+        each, extra = divmod(left, len(open_))
+        for place, clip_id in enumerate(open_):
+            more = min(each + (place < extra), n_frames[clip_id] - given[clip_id])
+            given[clip_id] += more
+            left -= more
+        open_ = [clip_id for clip_id in open_ if given[clip_id] < n_frames[clip_id]]
+    return given

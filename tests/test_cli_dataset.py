@@ -1,0 +1,130 @@
+"""From a real build over votes to labels and splits, by the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from caer_build.annotation.vote_files import write_csv
+from caer_build.dataset.labels import made_of
+from caer_build.errors import DatasetError
+from caer_build.records import EMOTIONS, Clip, Vote
+from caer_build.store import Workspace
+from caer_build.tables import read_published
+from tests.building import caer
+
+
+def votes_for(clips: Sequence[Clip]) -> list[Vote]:
+    """Three answers a clip: most agree; every fifth is a tie, every seventh is unsure."""
+    votes = []
+    for number, clip in enumerate(clips):
+        agreed = EMOTIONS[number % len(EMOTIONS)]
+        said = [agreed, agreed, EMOTIONS[(number + 1) % len(EMOTIONS)]]
+        if number % 5 == 4:
+            said[1] = EMOTIONS[(number + 2) % len(EMOTIONS)]
+        for k, emotion in enumerate(said):
+            votes.append(
+                Vote(
+                    vote_id=3 * number + k, request_id=f"request-{number:04d}-{k}",
+                    clip_id=clip.clip_id, annotator_id=f"p{k}", purpose="vote", revision=1,
+                    emotion=emotion, flag=None, reason=None,
+                    confidence_step=1 if number % 7 == 6 else 3, confidence_steps=5,
+                    shown_at=1000, answered_at=6000, received_at=6000, play_count=2, speed=100,
+                    audio_on=True,
+                )
+            )  # fmt: skip
+    return votes
+
+
+@pytest.fixture(scope="module")
+def voted(
+    lobby: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Clip]]:
+    """A build of both episodes whose clips have three votes each; and its kept clips."""
+    work = tmp_path_factory.mktemp("voted") / "work"
+    shutil.copytree(lobby[0], work)
+    kept = [c for c in read_published(Workspace.open(work), Clip) if c.reject_reason is None]
+    votes = work.parent / "votes.csv"
+    with votes.open("wb") as file:
+        write_csv(file, votes_for(kept))
+    caer("annotate", "init", work)
+    caer("annotate", "import", work, votes)
+    return work, kept
+
+
+def expected(kept: Sequence[Clip]) -> dict[str, str | None]:
+    return {
+        clip.clip_id: None if k % 5 == 4 or k % 7 == 6 else EMOTIONS[k % len(EMOTIONS)]
+        for k, clip in enumerate(kept)
+    }
+
+
+def test_labels_and_their_funnel(voted: tuple[Path, list[Clip]]) -> None:
+    work, kept = voted
+    found = json.loads(caer("label", work, "--json").stdout)
+    labels = pd.read_parquet(work / "tables" / "labels.parquet").set_index("clip_id")
+    emotions = {c: None if pd.isna(e) else e for c, e in labels.emotion.items()}
+    assert emotions == expected(kept)
+    steps = {step["name"]: step for step in found["funnel"]}
+    assert steps["candidates"]["n_left"] == 61
+    assert steps["clips"]["n_left"] == len(kept)
+    assert steps["tie"]["n_clips"] == sum(k % 5 == 4 for k in range(len(kept)))
+    assert steps["labelled"]["n_left"] == labels.emotion.notna().sum()
+    said = caer("label", work, "--rule", "confidence-weighted", "--compare").stdout
+    for rule in ("paper", "dawid-skene", "mace", "glad", "confidence-weighted"):
+        assert rule in said
+
+
+def test_votes_in_a_file_give_the_same_labels(voted: tuple[Path, list[Clip]]) -> None:
+    work, _ = voted
+    caer("label", work)
+    before = pd.read_parquet(work / "tables" / "labels.parquet")
+    caer("label", work, "--votes", work.parent / "votes.csv")
+    pd.testing.assert_frame_equal(before, pd.read_parquet(work / "tables" / "labels.parquet"))
+    refused = caer("label", work, "--votes", work / "recipe.json", check=False)
+    assert refused.returncode == 1
+    assert "Expected a file of votes that ends in .csv" in refused.stderr
+    refused = caer("label", work, "--rule", "mean", check=False)
+    assert (refused.returncode, "The rules are paper" in refused.stderr) == (2, True)
+
+
+def test_a_split_by_person(voted: tuple[Path, list[Clip]], tmp_path: Path) -> None:
+    work = Path(shutil.copytree(voted[0], tmp_path / "work"))
+    refused = caer("split", work, check=False)
+    assert "Run `caer label`" in refused.stderr
+    caer("label", work)
+    found = json.loads(caer("split", work, "--by", "person", "--json").stdout)
+    rows = pd.read_parquet(work / "tables" / "splits.parquet")
+    clips = pd.read_parquet(work / "tables" / "clips.parquet").set_index("clip_id")
+    stands = rows[rows.split.notna()]
+    assert (stands.groupby("group_id").split.nunique() == 1).all()
+    assert list(clips.person_id[rows.clip_id]) == list(rows.group_id)
+    assert found["clips"] == stands.split.value_counts().to_dict()
+    again = caer("split", work, "--json").stdout
+    assert json.loads(again) == found
+    moved = caer("split", work, "--by", "clip", check=False)
+    assert (moved.returncode, "they would move" in moved.stderr) == (2, True)
+    said = caer("split", work, "--by", "clip", "--anew").stdout
+    assert "Split by clip" in said
+    assert "the same people are in train and test" in said
+    for wrong in (["--by", "actor"], ["--ratio", "a/b"]):
+        assert caer("split", work, *wrong, check=False).returncode == 2
+
+
+def test_labels_of_another_build_are_refused(
+    voted: tuple[Path, list[Clip]], tmp_path: Path
+) -> None:
+    work = Path(shutil.copytree(voted[0], tmp_path / "work"))
+    caer("label", work)
+    assert made_of(Workspace.open(work))["rule"] == "paper"
+    clips = work / "tables" / "clips.parquet"
+    pd.read_parquet(clips).iloc[:-1].to_parquet(clips)
+    with pytest.raises(DatasetError, match="earlier build"):
+        made_of(Workspace.open(work))
+    assert caer("split", work, check=False).returncode == 1

@@ -1,0 +1,200 @@
+"""Rules that make one label of several answers: against truth, each other, and crowd-kit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.labels import accuracy, face_sentiment
+from benchmarks.simulated_votes import simulate
+from caer_build.dataset import confidence_weighted, crowds
+from caer_build.dataset.ballots import Ballot
+from caer_build.dataset.labels import make_labels
+from caer_build.dataset.rules import RULES, shares
+from caer_build.errors import RecipeError
+from caer_build.records import EMOTIONS, Label
+from tests.test_annotation_consensus import SAYINGS
+
+
+def ballot(clip_id: str, *said: str, steps: Sequence[int] = (4, 4, 4), needed: int = 3) -> Ballot:
+    """A ballot of a0, a1, … with these answers, confidence in fourths."""
+    answers = [
+        _Given(f"a{k}", what if what in EMOTIONS else None, None if what in EMOTIONS else what, step)
+        for k, (what, step) in enumerate(zip(said, steps, strict=False))
+    ]
+    return Ballot(clip_id, tuple(answers), None, needed)
+
+
+class _Given:
+    """An answer of somebody: an emotion with a confidence in fourths, or a flag."""
+
+    def __init__(self, who: str, emotion: str | None, flag: str | None, step: int) -> None:
+        self.annotator_id, self.emotion, self.flag = who, emotion, flag
+        self.confidence_step = None if emotion is None else step
+        self.confidence_steps = 5
+
+
+def label_of(rule: str, *said: str, **how: Any) -> Label:
+    return make_labels([ballot("c", *said, **how)], rule)[0]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_flags_and_missing_answers_are_treated_alike_by_all(rule: str) -> None:
+    assert label_of(rule, "broken", "broken", "Sad").status == "broken"
+    assert label_of(rule, "cannot_tell", "Sad", "cannot_tell").status == "cannot_tell"
+    assert label_of(rule, "Sad", "Sad").status == "incomplete"
+    assert label_of(rule, "broken", "broken", "broken").soft is None
+    assert label_of(rule, "Sad", "Sad", "Sad").emotion == "Sad"
+    assert label_of(rule, "Sad", "Fear", "Anger").emotion is None
+
+
+def test_the_confidence_that_is_asked_is_that_of_all_or_of_those_who_agree() -> None:
+    unsure = {"steps": (4, 2, 0)}
+    assert label_of("paper", "Sad", "Sad", "Fear", **unsure).emotion == "Sad"
+    assert label_of("paper", "Sad", "Sad", "Fear", steps=(3, 2, 0)).status == "low_confidence"
+    assert label_of("agreeing", "Sad", "Sad", "Fear", steps=(3, 2, 0)).emotion == "Sad"
+    assert label_of("agreeing", "Fear", "Sad", "Sad", steps=(4, 2, 1)).status == "low_confidence"
+    assert label_of("paper", "Fear", "Sad", "Sad", steps=(4, 2, 1)).emotion == "Sad"
+    assert label_of("majority", "Sad", "Sad", "Fear", steps=(0, 0, 0)).emotion == "Sad"
+
+
+def test_soft_labels_of_the_counting_rules_are_shares() -> None:
+    found = label_of("paper", "Sad", "Sad", "cannot_tell")
+    assert (found.p_sad, found.p_fear) == (1.0, 0.0)
+    found = label_of("majority", "Sad", "Sad", "Fear")
+    assert found.soft == pytest.approx((0, 0, 1 / 3, 0, 0, 2 / 3, 0))
+
+
+def test_an_adjudicator_decides_only_where_the_rule_does_not() -> None:
+    tie = ballot("c", "Sad", "Fear", "Anger")
+    decided = replace(tie, adjudication=_Given("z", "Fear", None, 4))
+    assert make_labels([decided])[0].status == "tie"
+    found = make_labels([decided], adjudicated=True)[0]
+    assert (found.emotion, found.status) == ("Fear", "adjudicated")
+    agreed = replace(ballot("c", "Sad", "Sad", "Sad"), adjudication=_Given("z", "Fear", None, 4))
+    assert make_labels([agreed], adjudicated=True)[0].emotion == "Sad"
+    unsure = replace(tie, adjudication=_Given("z", None, "cannot_tell", 0))
+    assert make_labels([unsure], adjudicated=True)[0].status == "tie"
+
+
+def test_an_unknown_rule_is_named_with_those_there_are() -> None:
+    with pytest.raises(RecipeError, match=r"(?s)No rule 'mean'.*paper"):
+        make_labels([], "mean")
+
+
+def _shuffled(ballots: Sequence[Ballot], seed: int, renamed: bool) -> list[Ballot]:
+    mixer = random.Random(seed)
+    people = sorted({a.annotator_id for b in ballots for a in b.answers})
+    others = mixer.sample(people, len(people)) if renamed else people
+    called = dict(zip(people, others, strict=True))
+    again = []
+    for one in ballots:
+        answers = [
+            _Given(called[a.annotator_id], a.emotion, a.flag, a.confidence_step or 0)
+            for a in one.answers
+        ]
+        again.append(replace(one, answers=tuple(mixer.sample(answers, len(answers)))))
+    return mixer.sample(again, len(again))
+
+
+_BALLOTS = st.lists(
+    st.lists(
+        st.tuples(st.sampled_from(SAYINGS), st.integers(0, 4)), min_size=0, max_size=4
+    ),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ["paper", "agreeing", "majority", "confidence-weighted"])
+@given(said=_BALLOTS, seed=st.integers(0, 9), renamed=st.booleans())
+@settings(max_examples=40)
+def test_labels_depend_neither_on_order_nor_on_names(
+    rule: str, said: list[list[tuple[str, int]]], seed: int, renamed: bool
+) -> None:
+    ballots = [
+        ballot(f"c{k:02d}", *(what for what, _ in one), steps=[step for _, step in one], needed=2)
+        for k, one in enumerate(said)
+    ]
+    before = make_labels(ballots, rule)
+    after = make_labels(_shuffled(ballots, seed, renamed), rule)
+    for one, other in zip(before, after, strict=True):
+        assert (one.clip_id, one.status, one.n_agreeing) == (
+            other.clip_id, other.status, other.n_agreeing,
+        )  # fmt: skip
+        assert one.emotion == other.emotion
+        assert one.soft == (None if other.soft is None else pytest.approx(other.soft, abs=1e-4))
+
+
+def test_on_real_answers_with_truth(data: Path) -> None:
+    ballots, truth, categories = face_sentiment()
+    found = {
+        name: accuracy(RULES[name](ballots, categories), truth)
+        for name in ("majority", "dawid-skene", "mace", "confidence-weighted")
+    }
+    assert found["majority"] == pytest.approx(0.622, abs=0.0005)
+    # Without any confidence ours is Dawid-Skene with a little smoothing.
+    assert found["confidence-weighted"] == pytest.approx(found["dawid-skene"], abs=0.01)
+    assert min(found.values()) > 0.6
+
+
+def test_the_confidence_free_rules_are_crowd_kits_apart_from_ties() -> None:
+    import pandas as pd
+    from crowdkit import aggregation
+
+    ballots, _ = simulate(1, informative=False, n_clips=300)
+    rows = [(b.clip_id, a.annotator_id, a.emotion) for b in ballots for a in b.answers]
+    table = pd.DataFrame(rows, columns=["task", "worker", "label"])
+    theirs = aggregation.MajorityVote().fit_predict(table)
+    for one, verdict in zip(ballots, RULES["majority"](ballots, EMOTIONS), strict=True):
+        assert verdict.consensus.emotion in (theirs[one.clip_id], None)
+        assert (verdict.consensus.emotion is None) == (
+            sorted(shares(one, EMOTIONS) or ())[-2:] == [1 / 3, 1 / 3]
+        )
+    theirs = aggregation.DawidSkene(n_iter=1000).fit_predict_proba(table)
+    ours = crowds.dawid_skene(ballots, EMOTIONS)
+    np.testing.assert_allclose(
+        ours, theirs.loc[[b.clip_id for b in ballots], list(EMOTIONS)].to_numpy(), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_where_confidence_says_something_it_is_used(seed: int) -> None:
+    ballots, truth = simulate(seed, informative=True)
+    found = {name: accuracy(RULES[name](ballots, EMOTIONS), truth) for name in _RIVALS}
+    assert found["confidence-weighted"] > found["dawid-skene"] + 0.01
+    assert found["confidence-weighted"] > found["majority"] + 0.01
+    worth = confidence_weighted.fit(ballots, EMOTIONS).worth.mean(axis=0)
+    assert worth[0] < worth[1] < worth[3]
+
+
+def test_where_confidence_is_noise_nothing_is_lost() -> None:
+    differences = []
+    for seed in range(3):
+        ballots, truth = simulate(seed, informative=False)
+        found = {name: accuracy(RULES[name](ballots, EMOTIONS), truth) for name in _RIVALS}
+        differences.append(found["confidence-weighted"] - found["dawid-skene"])
+    assert np.mean(differences) > -0.002
+
+
+_RIVALS = ("majority", "dawid-skene", "confidence-weighted")
+
+
+def test_what_is_learned_has_its_form() -> None:
+    ballots, _ = simulate(0, informative=True, n_clips=200)
+    fit = confidence_weighted.fit(ballots, EMOTIONS)
+    assert fit.posteriors.shape == (200, 7)
+    np.testing.assert_allclose(fit.posteriors.sum(axis=1), 1)
+    np.testing.assert_allclose(fit.confusion.sum(axis=2), 1)
+    assert fit.confusion.shape == (6, 7, 7)
+    assert fit.confidences == (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert ((fit.worth >= 0) & (fit.worth <= 1)).all()
+    empty = confidence_weighted.fit([ballot("c"), ballot("d", "broken")], EMOTIONS)
+    np.testing.assert_allclose(empty.posteriors, 1 / 7)
