@@ -539,7 +539,9 @@ class Label:
     def __post_init__(self) -> None:
         _require_choice(self, "status", LabelStatus)
         labelled = self.status in ("label", "adjudicated")
-        _require((self.emotion is not None) == labelled, self, "an emotion if labelled", self.status)
+        _require(
+            (self.emotion is not None) == labelled, self, "an emotion if labelled", self.status
+        )
         _require(self.emotion is None or self.emotion in EMOTIONS, self, "an emotion", self.emotion)
 
     @property

@@ -27,7 +27,9 @@ from tests.test_annotation_consensus import SAYINGS
 def ballot(clip_id: str, *said: str, steps: Sequence[int] = (4, 4, 4), needed: int = 3) -> Ballot:
     """A ballot of a0, a1, … with these answers, confidence in fourths."""
     answers = [
-        _Given(f"a{k}", what if what in EMOTIONS else None, None if what in EMOTIONS else what, step)
+        _Given(
+            f"a{k}", what if what in EMOTIONS else None, None if what in EMOTIONS else what, step
+        )
         for k, (what, step) in enumerate(zip(said, steps, strict=False))
     ]
     return Ballot(clip_id, tuple(answers), None, needed)
@@ -48,12 +50,25 @@ def label_of(rule: str, *said: str, **how: Any) -> Label:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_flags_and_missing_answers_are_treated_alike_by_all(rule: str) -> None:
-    assert label_of(rule, "broken", "broken", "Sad").status == "broken"
-    assert label_of(rule, "cannot_tell", "Sad", "cannot_tell").status == "cannot_tell"
-    assert label_of(rule, "Sad", "Sad").status == "incomplete"
-    assert label_of(rule, "broken", "broken", "broken").soft is None
-    assert label_of(rule, "Sad", "Sad", "Sad").emotion == "Sad"
-    assert label_of(rule, "Sad", "Fear", "Anger").emotion is None
+    said = {
+        "broken": ("broken", "broken", "Sad"),
+        "cannot_tell": ("cannot_tell", "Sad", "cannot_tell"),
+        "incomplete": ("Sad", "Sad"),
+        "label": ("Sad", "Sad", "Sad"),
+    }
+    ballots = [ballot(status, *answers) for status, answers in said.items()]
+    found = make_labels([*ballots, ballot("mute", *["broken"] * 3)], rule)
+    assert {label.clip_id: label.status for label in found if label.clip_id != "mute"} == {
+        status: status for status in said
+    }
+    emotions = {label.clip_id: label.emotion for label in found}
+    assert emotions == dict.fromkeys([*said, "mute"]) | {"label": "Sad"}
+    assert next(label for label in found if label.clip_id == "mute").soft is None
+
+
+@pytest.mark.parametrize("rule", ["paper", "agreeing", "majority", "confidence-weighted"])
+def test_three_answers_that_differ_are_a_tie(rule: str) -> None:
+    assert label_of(rule, "Sad", "Fear", "Anger").status == "tie"
 
 
 def test_the_confidence_that_is_asked_is_that_of_all_or_of_those_who_agree() -> None:
@@ -137,7 +152,7 @@ def test_on_real_answers_with_truth(data: Path) -> None:
     ballots, truth, categories = face_sentiment()
     found = {
         name: accuracy(RULES[name](ballots, categories), truth)
-        for name in ("majority", "dawid-skene", "mace", "confidence-weighted")
+        for name in ("majority", "dawid-skene", "confidence-weighted")
     }
     assert found["majority"] == pytest.approx(0.622, abs=0.0005)
     # Without any confidence ours is Dawid-Skene with a little smoothing.
@@ -165,26 +180,30 @@ def test_the_confidence_free_rules_are_crowd_kits_apart_from_ties() -> None:
     )
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_where_confidence_says_something_it_is_used(seed: int) -> None:
-    ballots, truth = simulate(seed, informative=True)
-    found = {name: accuracy(RULES[name](ballots, EMOTIONS), truth) for name in _RIVALS}
-    assert found["confidence-weighted"] > found["dawid-skene"] + 0.01
-    assert found["confidence-weighted"] > found["majority"] + 0.01
-    worth = confidence_weighted.fit(ballots, EMOTIONS).worth.mean(axis=0)
-    assert worth[0] < worth[1] < worth[3]
-
-
-def test_where_confidence_is_noise_nothing_is_lost() -> None:
-    differences = []
+@pytest.fixture(scope="module", params=[True, False], ids=["says something", "is noise"])
+def gains(request: pytest.FixtureRequest) -> tuple[bool, dict[str, float]]:
+    """Whether confidence says something, and what ours is ahead of others by, over three seeds."""
+    found: dict[str, list[float]] = {"majority": [], "dawid-skene": []}
     for seed in range(3):
-        ballots, truth = simulate(seed, informative=False)
-        found = {name: accuracy(RULES[name](ballots, EMOTIONS), truth) for name in _RIVALS}
-        differences.append(found["confidence-weighted"] - found["dawid-skene"])
-    assert np.mean(differences) > -0.002
+        ballots, truth = simulate(seed, informative=request.param, n_clips=1500)
+        ours = accuracy(RULES["confidence-weighted"](ballots, EMOTIONS), truth)
+        for name, ahead in found.items():
+            ahead.append(ours - accuracy(RULES[name](ballots, EMOTIONS), truth))
+    return request.param, {name: float(np.mean(ahead)) for name, ahead in found.items()}
 
 
-_RIVALS = ("majority", "dawid-skene", "confidence-weighted")
+def test_confidence_is_used_where_it_says_something_and_does_no_harm_where_it_is_noise(
+    gains: tuple[bool, dict[str, float]],
+) -> None:
+    informative, ahead = gains
+    assert ahead["dawid-skene"] > (0.004 if informative else -0.003)
+    assert ahead["majority"] > 0.03
+
+
+def test_what_confidence_is_worth_is_learned() -> None:
+    ballots, _ = simulate(0, informative=True)
+    worth = confidence_weighted.fit(ballots, EMOTIONS).worth.mean(axis=0)
+    assert worth[0] < worth[1] < worth[2] < worth[3]
 
 
 def test_what_is_learned_has_its_form() -> None:

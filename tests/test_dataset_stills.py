@@ -32,7 +32,9 @@ def test_stills_are_spread_and_never_twice_the_same(n: int, k: int, seen: set[in
     assert windows == list(range(len(found)))
 
 
-@given(st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(0, 9)), st.integers(0, 99))
+@given(
+    st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(0, 9)), st.integers(0, 99)
+)
 def test_a_quota_is_met_as_evenly_as_the_clips_allow(n_frames: dict[str, int], quota: int) -> None:
     found = shares_of_quota(n_frames, quota)
     assert sum(found.values()) == min(quota, sum(n_frames.values()))

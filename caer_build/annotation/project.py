@@ -174,8 +174,10 @@ def add_clips(
     for start in range(0, len(slots), _CHUNK):
         connection.execute(insert(t.slot), slots[start : start + _CHUNK])
     # PostgreSQL would else read all slots to find the few that are held, until it happens to look.
-    for table in (t.clip, t.slot):
-        connection.execute(text(f"ANALYZE {table.name}"))
+    # SQLite must not look now: that nobody holds any would keep it from its indexes ever after.
+    if connection.dialect.name == "postgresql":
+        for table in (t.clip, t.slot):
+            connection.execute(text(f"ANALYZE {table.name}"))
 
 
 def raise_votes(connection: Connection, clip_ids: Sequence[str], votes: int) -> int:

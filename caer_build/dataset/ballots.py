@@ -81,9 +81,7 @@ def ballots_of_project(connection: Connection) -> list[Ballot]:
     return ballots_of(votes, {row.clip_id: row.n_slots for row in rows})
 
 
-def ballots_of_files(
-    files: Sequence[Path], clip_ids: Iterable[str], needed: int
-) -> list[Ballot]:
+def ballots_of_files(files: Sequence[Path], clip_ids: Iterable[str], needed: int) -> list[Ballot]:
     """The ballots in files of votes, for some clips, by clip_id.
 
     Args:
@@ -108,8 +106,7 @@ def ballots_of_files(
                 votes.append(entry.vote)
         if problems:
             raise SchemaError(
-                f"{file} has {len(problems)} rows that are no votes: "
-                f"{' '.join(problems[:_SHOWN])}",
+                f"{file} has {len(problems)} rows that are no votes: {' '.join(problems[:_SHOWN])}",
                 "Mend or remove them; docs/annotate.md lists the columns.",
             )
     found = ballots_of(votes, dict.fromkeys(clip_ids, needed))

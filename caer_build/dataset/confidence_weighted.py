@@ -2,18 +2,19 @@
 person *and* on the confidence it was given with, and both are learned from the answers alone.
 
 Dawid and Skene (1979, https://doi.org/10.2307/2346806) give annotator a a confusion matrix
-pi_a[k, y]: how often a says y of a clip that is k. Here an answer with confidence c is a mixture::
+pi_a[k, y]: how often a says y of a clip that is k. Here people answer in two ways, and how often in
+which depends on the confidence c that they give::
 
-    P(y | k, a, c) = r[a, c] pi_a[k, y]  +  (1 - r[a, c]) b[y]
-                     a looked and judged    a guessed: b is how often y is said at all
+    P(y | k, a, c) = r[a, c] pi_a[k, y]  +  (1 - r[a, c]) rho_a[k, y]
+                     a recognised it        a was at a loss
 
-r[a, c] in [0, 1] is how much a's answers with that confidence have to do with the clip. It is not
-assumed to grow with c, but estimated: where confidence is noise, all r come out alike, and what is
-left is Dawid-Skene with its matrices a little flattened. r[a, c] is drawn towards what everybody's
-answers of that confidence are worth, and that towards what answers are worth at all, by as many
-pseudo-answers as :data:`SHRINKAGE` says, so a confidence that was used twice proves nothing.
+rho_a is drawn towards b, how often y is said at all: who is at a loss mostly guesses, but may also
+mix up two emotions. r[a, c] in [0, 1] is not assumed to grow with c, it is estimated: where
+confidence is noise, r[a, .] comes out level, and what is left is Dawid-Skene. r[a, c] is drawn
+towards what everybody's answers of that confidence are worth, and that towards what answers are
+worth at all, so a confidence that was used twice proves nothing.
 
-Fitted by expectation maximisation (which answers were judged is one more hidden variable).
+Fitted by expectation maximisation (in which way an answer was given is one more hidden variable).
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 SHRINKAGE = 20.0
-"""pseudo-answers"""
+"""pseudo-answers that draw r"""
+GUESSING = 10.0
+"""pseudo-answers that draw each row of rho"""
 SMOOTHING = 0.01
-"""pseudo-answers in each cell of a confusion matrix"""
+"""pseudo-answers in each cell of pi"""
 _FIRST_GUESS = 0.8
 _ROUNDS = 1000
 _STILL = 1e-6
@@ -49,8 +52,8 @@ class Fit:
     Attributes:
         posteriors: (n_clips, n_categories); each row sums to one, and is flat where a clip has no
             answer that names a category.
-        confusion: (n_annotators, n_categories said of, n_categories said).
-        worth: (n_annotators, n_confidences), [0, 1].
+        confusion: pi, (n_annotators, n_categories said of, n_categories said).
+        worth: r, (n_annotators, n_confidences), [0, 1].
         annotators: ids, in the order of the arrays.
         confidences: [0, 1], ascending; -1 stands for answers without one.
         converged: whether the last round changed next to nothing.
@@ -91,19 +94,22 @@ def fit(ballots: Sequence[Ballot], categories: Sequence[str]) -> Fit:
         return Fit(posteriors, *flat, annotators, confidences, converged=True)
     said_at_all = np.bincount(answers.said, minlength=k) / len(answers.said)
     worth = np.full((shape[0], shape[2]), _FIRST_GUESS)
-    # Of each answer: how likely it is that its clip is k and that it was judged, not guessed.
-    judged = _FIRST_GUESS * posteriors[answers.clip]
-    prior = posteriors.mean(axis=0)
+    # Of each answer: how likely it is that its clip is k and that it was recognised, or not.
+    known = _FIRST_GUESS * posteriors[answers.clip]
+    guessed = (1 - _FIRST_GUESS) * posteriors[answers.clip]
+    prior = np.maximum(posteriors.mean(axis=0), _LEAST)
     converged = False
     for _ in range(_ROUNDS):
-        confusion = _confusion(answers, judged, shape)
+        confusion = _confusion(answers, known, shape, np.full(k, SMOOTHING))
+        at_a_loss = _confusion(answers, guessed, shape, GUESSING * said_at_all)
         weight = worth[answers.who, answers.sure][:, None]
-        by_judging = weight * confusion[answers.who, :, answers.said]
-        likelihood = by_judging + (1 - weight) * said_at_all[answers.said][:, None]
-        likelihood = np.maximum(likelihood, _LEAST)
+        by_knowing = weight * confusion[answers.who, :, answers.said]
+        by_guessing = (1 - weight) * at_a_loss[answers.who, :, answers.said]
+        likelihood = np.maximum(by_knowing + by_guessing, _LEAST)
         after = _posteriors(answers, likelihood, prior, n)
-        judged = after[answers.clip] * by_judging / likelihood
-        worth = _worth(answers, judged.sum(axis=1), shape)
+        known = after[answers.clip] * by_knowing / likelihood
+        guessed = after[answers.clip] * by_guessing / likelihood
+        worth = _worth(answers, known.sum(axis=1), shape)
         prior = np.maximum(after.mean(axis=0), _LEAST)
         moved = np.abs(after - posteriors).max()
         posteriors = after
@@ -147,11 +153,19 @@ def _shares(answers: _Answers, n_clips: int, n_categories: int) -> Numbers:
     return np.where(totals > 0, counts / np.maximum(totals, 1), 1 / n_categories)
 
 
-def _confusion(answers: _Answers, judged: Numbers, shape: tuple[int, int, int]) -> Numbers:
+def _confusion(
+    answers: _Answers, weights: Numbers, shape: tuple[int, int, int], pseudo: Numbers
+) -> Numbers:
+    """How often each annotator says what of what.
+
+    Args:
+        weights: of each answer by what its clip may be.
+        pseudo: answers that everybody is taken to have given of each category besides.
+    """
     n_people, k, _ = shape
     cells = answers.who * k + answers.said
-    by_category = [np.bincount(cells, judged[:, c], minlength=n_people * k) for c in range(k)]
-    counts = SMOOTHING + np.stack(by_category).reshape(k, n_people, k).transpose(1, 0, 2)
+    by_category = [np.bincount(cells, weights[:, c], minlength=n_people * k) for c in range(k)]
+    counts = pseudo + np.stack(by_category).reshape(k, n_people, k).transpose(1, 0, 2)
     found: Numbers = counts / counts.sum(axis=2, keepdims=True)
     return found
 
@@ -170,14 +184,14 @@ def _posteriors(answers: _Answers, likelihood: Numbers, prior: Numbers, n_clips:
     return np.where(answered[:, None], found, 1 / k)
 
 
-def _worth(answers: _Answers, judged: Numbers, shape: tuple[int, int, int]) -> Numbers:
+def _worth(answers: _Answers, known: Numbers, shape: tuple[int, int, int]) -> Numbers:
     """r[a, c], drawn towards that of c, and that towards that of all answers."""
     n_people, _, n_levels = shape
     cells = answers.who * n_levels + answers.sure
     size = n_people * n_levels
     n = np.bincount(cells, minlength=size).reshape(n_people, n_levels)
-    total = np.bincount(cells, judged, minlength=size).reshape(n_people, n_levels)
-    overall = judged.mean()
+    total = np.bincount(cells, known, minlength=size).reshape(n_people, n_levels)
+    overall = known.mean()
     by_level = (total.sum(axis=0) + SHRINKAGE * overall) / (n.sum(axis=0) + SHRINKAGE)
     found: Numbers = (total + SHRINKAGE * by_level) / (n + SHRINKAGE)
     return found

@@ -19,7 +19,6 @@ from caer_build.store import Workspace, sha256_of
 from caer_build.tables import facts_of
 
 
-
 def make_labels(
     ballots: Sequence[Ballot], rule: str = "paper", *, adjudicated: bool = False
 ) -> list[Label]:
@@ -51,9 +50,7 @@ def _label(verdict: Verdict, adjudication: Answer | None) -> Label:
         emotion, status = decided, "adjudicated"
     soft = verdict.soft or (None,) * len(EMOTIONS)
     mean = None if found.mean_confidence is None else float(found.mean_confidence)
-    return Label(
-        verdict.clip_id, emotion, status, found.n_answers, found.n_agreeing, mean, *soft
-    )
+    return Label(verdict.clip_id, emotion, status, found.n_answers, found.n_agreeing, mean, *soft)
 
 
 def facts_about(workspace: Workspace, ballots: Sequence[Ballot], **how: object) -> dict[str, Any]:
@@ -82,7 +79,12 @@ def made_of(workspace: Workspace) -> dict[str, Any]:
 
 def _digest(ballots: Sequence[Ballot]) -> str:
     said = [
-        [b.clip_id, b.needed, [_said(a) for a in b.answers], b.adjudication and _said(b.adjudication)]
+        [
+            b.clip_id,
+            b.needed,
+            [_said(a) for a in b.answers],
+            b.adjudication and _said(b.adjudication),
+        ]
         for b in ballots
     ]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()

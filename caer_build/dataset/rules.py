@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 Categories: TypeAlias = Sequence[str]
-_EQUAL = 1e-9
+_EQUAL = 1e-6
 """probabilities this near are a tie: rounding must not decide"""
 
 
@@ -141,9 +141,7 @@ def _most_likely(
     Clips that flags reject, or that lack answers, teach it about the annotators all the same.
     """
     found = posteriors(ballots, categories)
-    return [
-        _judged(ballot, categories, row) for ballot, row in zip(ballots, found, strict=True)
-    ]
+    return [_judged(ballot, categories, row) for ballot, row in zip(ballots, found, strict=True)]
 
 
 def _judged(ballot: Ballot, categories: Categories, posterior: Numbers) -> Verdict:

@@ -68,14 +68,15 @@ def shares_of_quota(n_frames: Mapping[str, int], quota: int) -> dict[str, int]:
         n_frames: of each clip that may give stills, the frames it can give.
         quota: stills wanted, >= 0; where all frames together are fewer, all are given.
     """
-    given = dict.fromkeys(sorted(n_frames), 0)
     left = min(quota, sum(n_frames.values()))
-    open_ = [clip_id for clip_id in given if n_frames[clip_id] > 0]
+    given = dict.fromkeys(sorted(n_frames), 0)
+    # As water rises in vessels of different height: in each round as much as the lowest can take.
     while left:
-        each, extra = divmod(left, len(open_))
-        for place, clip_id in enumerate(open_):
-            more = min(each + (place < extra), n_frames[clip_id] - given[clip_id])
+        open_ = [clip_id for clip_id in given if given[clip_id] < n_frames[clip_id]]
+        rise = min(left // len(open_), min(n_frames[c] - given[c] for c in open_))
+        # Less than one for each: the first ones have it.
+        more, served = (rise, open_) if rise else (1, open_[:left])
+        for clip_id in served:
             given[clip_id] += more
-            left -= more
-        open_ = [clip_id for clip_id in open_ if given[clip_id] < n_frames[clip_id]]
+        left -= more * len(served)
     return given
