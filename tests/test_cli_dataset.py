@@ -96,6 +96,7 @@ def test_votes_in_a_file_give_the_same_labels(voted: tuple[Path, list[Clip]]) ->
 
 def test_a_split_by_person(voted: tuple[Path, list[Clip]], tmp_path: Path) -> None:
     work = Path(shutil.copytree(voted[0], tmp_path / "work"))
+    (work / "tables" / "labels.parquet").unlink(missing_ok=True)
     refused = caer("split", work, check=False)
     assert "Run `caer label`" in refused.stderr
     caer("label", work)

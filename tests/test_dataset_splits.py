@@ -143,7 +143,7 @@ def test_one_show_is_split_by_person_and_few_clips_are_lost() -> None:
     examples = a_show("friends", 10, 60, 2000)
     plan = split(examples)
     assert (plan.by, plan.complaints) == ("person", ())
-    assert 0 < len(plan.left_out) < 0.05 * len(examples)
+    assert 0 < len(plan.left_out) < 0.08 * len(examples)
     assert {row.left_out_because for row in plan.left_out} == {
         "shows people, or shares frames with clips, of another split"
     }

@@ -119,7 +119,7 @@ def ballots_of_files(files: Sequence[Path], clip_ids: Iterable[str], needed: int
     return found
 
 
-def _author(vote: Vote) -> str:
+def _author(vote: Answer) -> str:
     return vote.annotator_id
 
 

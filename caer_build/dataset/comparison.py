@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from caer_build.dataset.ballots import Ballot
@@ -54,8 +54,8 @@ def compare(ballots: Sequence[Ballot]) -> list[Compared]:
 def _compared(
     rule: str,
     labels: Sequence[Label],
-    paper: dict[str, str | None],
-    decided: dict[str, str | None],
+    paper: Mapping[str, str | None],
+    decided: Mapping[str, str | None],
 ) -> Compared:
     labelled = {label.clip_id: label.emotion for label in labels if label.emotion is not None}
     both = [clip_id for clip_id in labelled if paper[clip_id] is not None]

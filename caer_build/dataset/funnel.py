@@ -44,7 +44,7 @@ def funnel(clips: Sequence[Clip], labels: Sequence[Label]) -> list[Step]:
         clips: all candidates of the build; labels of clips that it does not keep any more are
             passed over.
     """
-    rejected = Counter(clip.reject_reason for clip in clips if clip.reject_reason is not None)
+    rejected: Counter[str | None] = Counter(clip.reject_reason for clip in clips)
     steps = [Step("candidates", 0, len(clips), "around one person in one shot")]
 
     def lose(name: str, n_clips: int, why: str) -> None:
@@ -58,7 +58,7 @@ def funnel(clips: Sequence[Clip], labels: Sequence[Label]) -> list[Step]:
         lose(reason, rejected[reason], "screening")
     reach("clips", "kept by the build")
     kept = {clip.clip_id for clip in clips if clip.reject_reason is None}
-    statuses = Counter(label.status for label in labels if label.clip_id in kept)
+    statuses: Counter[str] = Counter(lb.status for lb in labels if lb.clip_id in kept)
     lose("not asked", len(kept) - statuses.total(), "in no labelling project, so nobody saw them")
     for status in LABEL_STATUSES:
         if status not in LABELLED:

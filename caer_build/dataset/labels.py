@@ -14,7 +14,7 @@ from typing import Any
 from caer_build.dataset.ballots import Answer, Ballot
 from caer_build.dataset.rules import RULES, Verdict
 from caer_build.errors import DatasetError, RecipeError
-from caer_build.records import EMOTIONS, Label
+from caer_build.records import EMOTIONS, Label, LabelStatus
 from caer_build.store import Workspace, sha256_of
 from caer_build.tables import facts_of
 
@@ -44,7 +44,8 @@ def make_labels(
 
 def _label(verdict: Verdict, adjudication: Answer | None) -> Label:
     found = verdict.consensus
-    emotion, status = found.emotion, str(found.status)
+    emotion: str | None = found.emotion
+    status: LabelStatus = found.status
     decided = None if adjudication is None else adjudication.emotion
     if decided is not None and status in ("tie", "low_confidence"):
         emotion, status = decided, "adjudicated"

@@ -19,7 +19,9 @@ from caer_build.records import EMOTIONS, SPLITS, SplitAssignment
 
 RATIO = (0.7, 0.1, 0.2)
 TOLERANCE = 0.05
-"""a ratio is met when each split's share is this near to it, and as few clips are left out"""
+"""a ratio is met when each split's share is this near to it,"""
+MOST_LEFT_OUT = 0.1
+"""and no larger share of the clips is left out"""
 _MOVED = "its group had clips in two splits before"
 _BRIDGE = "shows people, or shares frames with clips, of another split"
 
@@ -141,16 +143,16 @@ def _fixed(groups: Mapping[str, str], earlier: Mapping[str, str]) -> dict[str, i
     for clip_id, group in groups.items():
         if clip_id in earlier:
             votes[group][earlier[clip_id]] += 1
+    # As many in both: the first of them.
     return {
-        group: min(range(len(SPLITS)), key=lambda k, c=count: (-c[SPLITS[k]], k))
-        for group, count in votes.items()
+        group: SPLITS.index(max(SPLITS, key=count.__getitem__)) for group, count in votes.items()
     }
 
 
 def _described(by: By, rows: Sequence[SplitAssignment], ratio: Sequence[float]) -> SplitPlan:
     kept = [row for row in rows if row.split is not None]
     n = max(len(kept), 1)
-    sizes = Counter(row.split for row in kept)
+    sizes: Counter[str | None] = Counter(row.split for row in kept)
     groups = {name: len({r.group_id for r in kept if r.split == name}) for name in SPLITS}
     shares = {name: sizes[name] / n for name in SPLITS}
     complaints = [
@@ -160,7 +162,7 @@ def _described(by: By, rows: Sequence[SplitAssignment], ratio: Sequence[float]) 
         if abs(shares[name] - share) > TOLERANCE
     ]
     n_out = len(rows) - len(kept)
-    if n_out > TOLERANCE * len(rows):
+    if n_out > MOST_LEFT_OUT * len(rows):
         complaints.append(f"{n_out} of {len(rows)} clips would stand in two splits")
     return SplitPlan(by, tuple(rows), shares, groups, tuple(complaints))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from caer_build.dataset.examples import examples_of
@@ -39,28 +39,25 @@ def split_workspace(
     """
     labelled_by = made_of(workspace)
     asked = {"by": by, "ratio": None if ratio is None else list(ratio), "seed": seed}
-    before: dict[str, Any] = {}
+    how: dict[str, Any] = {"by": None, "ratio": list(RATIO), "seed": 0}
     earlier: dict[str, str] = {}
     if not anew and has_table(workspace, SplitAssignment):
-        before = facts_of(workspace, SplitAssignment)
-        for name, value in asked.items():
-            if value is not None and value != before[name]:
-                raise RecipeError(
-                    f"The clips are split with {name} {before[name]}, {value} was asked for: "
-                    "they would move.",
-                    "Leave it away to add clips to this split, or split --anew.",
-                )
+        how = facts_of(workspace, SplitAssignment)
+        _refuse_to_move(how, asked)
         rows = read_published(workspace, SplitAssignment)
         earlier = {row.clip_id: row.split for row in rows if row.split is not None}
-    how = {name: before.get(name) if value is None else value for name, value in asked.items()}
-    plan = split(
-        examples_of(workspace), how["by"], how["ratio"] or RATIO, how["seed"] or 0, earlier
-    )
-    facts = {
-        "by": plan.by,
-        "ratio": list(how["ratio"] or RATIO),
-        "seed": how["seed"] or 0,
-        "labels": labelled_by,
-    }
+    how |= {name: value for name, value in asked.items() if value is not None}
+    plan = split(examples_of(workspace), how["by"], how["ratio"], how["seed"], earlier)
+    facts = {"by": plan.by, "ratio": how["ratio"], "seed": how["seed"], "labels": labelled_by}
     save(workspace, SplitAssignment, plan.assignments, facts)
     return plan
+
+
+def _refuse_to_move(there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    for name, value in asked.items():
+        if value is not None and value != there[name]:
+            raise RecipeError(
+                f"The clips are split with {name} {there[name]}, {value} was asked for: they "
+                "would move.",
+                "Leave it away to add clips to this split, or split --anew.",
+            )

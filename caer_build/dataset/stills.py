@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,7 @@ def choose(candidates: Sequence[Candidate], n_frames: int, k: int) -> list[int]:
         middle = (first + end - 1) / 2
         there = [c for c in candidates if first <= c.frame < end]
         if there:
-            best = max(there, key=lambda c, m=middle: _merit(c, m))
-            chosen.append(best.frame)
+            chosen.append(max(there, key=partial(_merit, middle=middle)).frame)
     return chosen
 
 
@@ -73,7 +73,7 @@ def shares_of_quota(n_frames: Mapping[str, int], quota: int) -> dict[str, int]:
     # As water rises in vessels of different height: in each round as much as the lowest can take.
     while left:
         open_ = [clip_id for clip_id in given if given[clip_id] < n_frames[clip_id]]
-        rise = min(left // len(open_), min(n_frames[c] - given[c] for c in open_))
+        rise = min(left // len(open_), *(n_frames[c] - given[c] for c in open_))
         # Less than one for each: the first ones have it.
         more, served = (rise, open_) if rise else (1, open_[:left])
         for clip_id in served:
