@@ -17,9 +17,10 @@ from caer_build.records import EMOTIONS
 
 PROTOCOL = """accuracy: share of items whose label is the truth; a tie counts as wrong.
 accuracy.expected: a tie counts as what guessing among its labels comes to. face_sentiment: 584
-pictures, 27 workers, 5,242 answers without confidence (Zheng et al., PVLDB 2017). crowd-kit's own rows decide ties by order.
-synthetic-sure: 3,000 clips, six annotators, three answers each, who err more when they say that
-they are unsure; synthetic-noise: the same, confidence drawn at random; means over ten seeds."""
+pictures, 27 workers, 5,242 answers without confidence (Zheng et al., PVLDB 2017). crowd-kit's own
+rows decide ties by order. synthetic-sure: 3,000 clips, six annotators, three answers each, who err
+more when they say that they are unsure; synthetic-noise: the same, confidence drawn at random;
+means over ten seeds."""
 
 SEEDS = range(10)
 _SIMULATED = ("majority", "dawid-skene", "mace", "confidence-weighted")
