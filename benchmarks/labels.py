@@ -23,7 +23,7 @@ more when they say that they are unsure; synthetic-noise: the same, confidence d
 means over ten seeds."""
 
 SEEDS = range(10)
-_SIMULATED = ("majority", "dawid-skene", "mace", "confidence-weighted")
+_SIMULATED = ("majority", "dawid-skene", "confidence-weighted")
 _PEERS = {"majority": "MajorityVote", "dawid-skene": "DawidSkene", "mace": "MACE", "glad": "GLAD"}
 
 
