@@ -338,7 +338,11 @@ import_votes(Database(sys.argv[1]), [Path(sys.argv[2])], 1)
 def many_votes(folder: Path, n_clips: int) -> tuple[Path, list[Vote]]:
     """A file with the votes of three people for each of many clips."""
     clips = [frozen(k) for k in range(n_clips)]
-    votes = [vote(c.clip_id, who) for c in clips for who in ("ann", "bob", "cy")]
+    votes = [
+        vote(c.clip_id, who, request_id=f"import-{number}-{who}")
+        for number, c in enumerate(clips)
+        for who in ("ann", "bob", "cy")
+    ]
     file = folder / "votes.jsonl"
     with file.open("wb") as opened:
         write_jsonl(opened, votes)
