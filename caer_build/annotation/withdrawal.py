@@ -132,7 +132,7 @@ def _is_another(workspace: Workspace, connection: Connection, clip: t.AnyRow) ->
     """
     faces = connection.scalar(select(t.clip.c.faces).where(t.clip.c.clip_id == clip.clip_id))
     shown = unpacked(faces or _NO_BOXES)["faces"]
-    target = next((face["boxes"] for face in shown if face["target"]), [])
+    target: list[list[float] | None] = next((f["boxes"] for f in shown if f["target"]), [])
     where = {clip.start_frame + k: box for k, box in enumerate(target) if box is not None}
     present = _boxes_left(workspace, clip)
     n_same = sum(_is_on(box, present.get(frame, ())) for frame, box in where.items())
