@@ -27,7 +27,7 @@ from caer_build.annotation.office import SECRET
 from caer_build.records import Vote
 
 _CHUNK = 1000
-"""votes; about a tenth of a second of SQLite's only place for a writer"""
+"""votes; SQLite has one place for a writer, and this is some tenths of a second of it"""
 _GIVE_WAY_S = 0.12
 """Who waits for SQLite looks again every tenth of a second, at the latest."""
 _MAX_TEXT = 500
