@@ -1,10 +1,11 @@
-"""The cookie of a session, and the token against forged requests that belongs to it."""
+"""The cookies of a session and of a device, and the token against forged requests."""
 
 from __future__ import annotations
 
 import hmac
 
 SESSION_COOKIE = "caer_session"
+DEVICE_COOKIE = "caer_device"
 
 
 def csrf_token(session_token: str) -> str:

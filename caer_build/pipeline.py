@@ -78,6 +78,7 @@ class Outcome:
 
     Attributes:
         held: shows whose tables and clips were left as they were, because a stage of theirs failed.
+        purged: whether something of a deleted person was removed.
     """
 
     results: dict[tuple[str, str], Result]
@@ -85,6 +86,7 @@ class Outcome:
     seconds: float
     unforeseen: bool = False
     held: list[str] = field(default_factory=list)
+    purged: bool = False
 
 
 def check(recipe: Recipe, until: str | None = None) -> dict[str, tuple[str, ...]]:
@@ -169,9 +171,9 @@ class Build:
             self.workspace, STAGES, results, self.register.sources, held
         )
         publication.publish()
-        purging.purge(publication)
+        purged = purging.purge(publication)
         seconds = time.perf_counter() - began
-        return Outcome(results, self.failures, seconds, self._unforeseen, held)
+        return Outcome(results, self.failures, seconds, self._unforeseen, held, purged)
 
     def _submit(self, waiting: list[Any]) -> list[Any]:
         """Start what is ready, while there is room; returns what still waits."""

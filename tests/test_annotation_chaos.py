@@ -1,4 +1,5 @@
-"""Annotators in processes that are paused and killed: nothing doubled, nothing lost."""
+"""Annotators in processes that are paused and killed, while clips are withdrawn: nothing doubled,
+nothing lost, and nobody is left with what is gone."""
 
 from __future__ import annotations
 
@@ -6,18 +7,25 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
+from caer_build.annotation import tables as t
 from caer_build.annotation.database import Database
+from caer_build.annotation.withdrawal import withdraw
 from tests.annotating import make_project
 from tests.chaos.checker import faults_of_books, faults_of_votes, loose_votes, stored_votes
 from tests.chaos.history import read
 from tests.chaos.naive import N_VOTES, NaiveOffice
+from tests.chaos.worker import fast_clock
 
 REPOSITORY = Path(__file__).parent.parent
+_WITHDRAWN_AT_ONCE = 5
 
 
 def _start(
@@ -28,9 +36,24 @@ def _start(
     return subprocess.Popen(command, cwd=REPOSITORY)
 
 
-def _storm(url: str, folder: Path, n_people: int, least: int, n_processes: int = 4) -> int:
+def _withdraw_one(database: Database, random: Random) -> None:
+    """Withdraws a clip that somebody has on the screen, or is on the way to another."""
+    with database.reading() as connection:
+        held = select(t.slot.c.clip_id).where(t.slot.c.expires_at.is_not(None))
+        clips = connection.scalars(held.order_by(t.slot.c.clip_id)).all()
+    # Five processes that never rest may keep SQLite from a sixth for longer than it waits.
+    with suppress(OperationalError):
+        if clips:
+            with database.writing() as connection:
+                withdraw(connection, random.choice(clips), fast_clock())
+
+
+def _storm(
+    database: Database, folder: Path, n_people: int, least: int, n_processes: int = 4
+) -> int:
     """Lets people work in processes that are paused and killed, until enough was done."""
     random = Random(7)
+    url = database.engine.url.render_as_string(hide_password=False)
     shares = [list(range(k + 1, n_people + 1, n_processes)) for k in range(n_processes)]
     n_started, n_done = 0, 0
     running: list[tuple[subprocess.Popen[bytes], list[int]]] = []
@@ -43,7 +66,10 @@ def _storm(url: str, folder: Path, n_people: int, least: int, n_processes: int =
                     name = f"worker{n_started:04d}"
                     running.append((_start(url, folder, name, people, "3600"), people))
                     n_started += 1
-            time.sleep(1 + random.random())
+            for _ in range(_WITHDRAWN_AT_ONCE):
+                time.sleep(random.random() / _WITHDRAWN_AT_ONCE)
+                _withdraw_one(database, random)
+            time.sleep(1)
             victim, _ = random.choice(running)
             if random.random() < 0.5:
                 victim.kill()
@@ -64,15 +90,18 @@ def _examine(url: str, folder: Path, n_people: int, n_clips: int, least: int) ->
     database = Database(url)
     make_project(database, n_clips=n_clips, n_people=n_people, lease_s=30, gold_share=0.0,
                  repeat_share=0.05, repeat_after=5)  # fmt: skip
-    n_started = _storm(url, folder, n_people, least)
+    n_started = _storm(database, folder, n_people, least)
     with database.reading() as connection:
         assert faults_of_books(connection) == []
+        gone = select(func.count()).where(t.clip.c.withdrawn_at.is_not(None))
+        n_withdrawn = connection.scalar(gone) or 0
         votes = stored_votes(connection)
     database.close()
     assert faults_of_votes(folder, votes, 3) == []
     kinds = {line["what"] for line in read(folder)}
     assert {"taken", "refused", "declined", "undo"} <= kinds
     assert n_started > 4
+    assert n_withdrawn > _WITHDRAWN_AT_ONCE
     assert len(votes) > least // 20
 
 

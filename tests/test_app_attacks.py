@@ -13,10 +13,12 @@ from sqlalchemy import func, select
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from annotator_app.tokens import SESSION_COOKIE
+from annotator_app.tokens import DEVICE_COOKIE, SESSION_COOKIE
 from caer_build.annotation import accounts, sessions
 from caer_build.annotation import tables as t
 from caer_build.annotation.office import now_ms
+from caer_build.annotation.review import find_clip
+from caer_build.annotation.withdrawal import withdraw
 from tests.serving import PASSWORD, Browser, Served, answer_body, make_workspace, serving
 
 pytestmark = pytest.mark.xdist_group("app")
@@ -224,8 +226,8 @@ def test_nasty_text_stays_text(served: Served, nasty: str) -> None:
 
 
 def test_sign_in_is_throttled_and_says_nothing_of_names(served: Served) -> None:
-    victim, browser = f"Victim {next(_names)}", served.browser()
-    served.browser().join(served.invitation(), victim)
+    victim, browser, owner = f"Victim {next(_names)}", served.browser(), served.browser()
+    owner.join(served.invitation(), victim)
     wrong = [browser.sign_in(victim, f"guess number {k}") for k in range(12)]
     assert all(answer.status_code == 403 for answer in wrong)
     unknown = served.browser().sign_in("Nobody At All", "guess number 1")
@@ -235,6 +237,16 @@ def test_sign_in_is_throttled_and_says_nothing_of_names(served: Served) -> None:
     assert "Too many attempts" in served.browser().sign_in(victim, PASSWORD).text, "even rightly"
     assert served.events("sign_in_failed").count(victim.lower()) == 10
     assert victim.lower() in served.events("sign_in_throttled")
+    # The owner is not locked out on the browser on which the account was made, nor by its session.
+    assert owner.form("/sign-out").status_code == 303
+    assert owner.sign_in(victim).status_code == 303
+    assert owner.get("/api/work").status_code == 403, "signed in: what is asked for is consent"
+    thief = served.browser()
+    thief.client.cookies.set(DEVICE_COOKIE, owner.client.cookies.get(DEVICE_COOKIE) or "")
+    other = f"Other {next(_names)}"
+    served.browser().join(served.invitation(), other)
+    assert "do not belong together" in thief.sign_in(other, "guess number 1").text
+    assert other.lower() in served.events("sign_in_failed"), "somebody else's cookie is none"
 
 
 def test_an_invitation_works_once(served: Served) -> None:
@@ -245,6 +257,47 @@ def test_an_invitation_works_once(served: Served) -> None:
     assert again.get("/join/made-up").status_code == 410
     assert "GET /join: an invitation that is not good" in served.events()
     assert not any(token in event for event in served.events())
+
+
+def test_an_invitation_that_was_taken_back_says_so(served: Served) -> None:
+    token = served.invitation()
+    open_page = served.browser()
+    csrf = open_page.get(f"/join/{token}").text.split('name="csrf" value="')[1].split('"')[0]
+    with served.database.writing() as connection:
+        accounts.revoke(connection, accounts.digest(token), None, now_ms())
+    shown = served.browser().get(f"/join/{token}")
+    assert shown.status_code == 410
+    assert "This invitation was taken back." in shown.text
+    name = f"Late {next(_names)}"
+    sent = {"csrf": csrf, "name": name, "password": PASSWORD, "again": PASSWORD}
+    late = open_page.client.post(f"/join/{token}", data=sent, headers={"Origin": served.base_url})
+    assert late.status_code == 410
+    assert not served.annotator_id(name)
+    assert "annotator: a test" in served.events("invitation_revoked")
+    assert not any(token in event for event in served.events())
+
+
+def test_a_withdrawn_clip_is_served_to_nobody(served: Served, ada: Browser) -> None:
+    """Its file is still there: it is the server that gives it to nobody any more."""
+    boss = served.member(f"Boss {next(_names)}", role="manager")
+    task = ada.work()["tasks"][0]
+    whole = ada.get(task["src"])
+    assert (whole.status_code, boss.get(task["src"]).status_code) == (200, 200)
+    with served.database.writing() as connection:
+        clip_id = find_clip(connection, task["clip"])
+        assert clip_id is not None
+        assert withdraw(connection, clip_id, now_ms())
+    for visitor in (ada, boss):
+        again = visitor.get(task["src"], headers={"If-None-Match": whole.headers["etag"]})
+        assert again.status_code == 403, "nor is a copy in the browser good any more"
+    before = n_votes(served)
+    late = ada.post("/api/answer", answer_body(task))
+    assert (late.status_code, late.json()["kind"]) == (409, "lease_lost")
+    assert "taken out of the project" in late.json()["error"]
+    assert task["clip"] not in {t["clip"] for t in late.json()["tasks"]}
+    assert len(late.json()["tasks"]) == 2, "work goes on"
+    assert n_votes(served) == before
+    assert ada.post("/api/decline", {"clip": task["clip"], "ticket": task["ticket"]}).is_success
 
 
 @pytest.mark.parametrize(

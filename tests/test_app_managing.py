@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from annotator_app.managing import plain
 from annotator_app.place import Place, serve_from
 from caer_build.annotation import tables as t
+from caer_build.annotation.accounts import open_invitations
 from caer_build.annotation.database import Database
 from caer_build.annotation.gold import gold_clips
 from caer_build.annotation.review import Listed, clips_by_status
@@ -170,6 +171,20 @@ def test_people_with_evidence_and_links(pages: Pages) -> None:
     page.run()
     assert not page.code  # shown once
     assert link.rsplit("/", 1)[1] not in str(page.main)
+    with database.reading() as connection:
+        [unused] = open_invitations(connection, pages.project.clock())
+    [chooser] = [box for box in page.selectbox if box.label == "A link to take back"]
+    assert chooser.options == [chooser.options[0]]
+    assert chooser.options[0].startswith("Noor, annotator, until ")
+    button(page, "Take it back")
+    pages.well(page)
+    assert not [box for box in page.selectbox if box.label == "A link to take back"]
+    with database.reading() as connection:
+        assert open_invitations(connection, pages.project.clock()) == []
+        events = select(t.event).where(t.event.c.kind == "invitation_revoked")
+        event = connection.execute(events).one()
+    assert (event.detail, event.annotator_id) == ("annotator: Noor", pages.project.people[MANAGER])
+    assert unused.token_sha256 not in str(page.main)
 
 
 def test_roles_and_practice_by_hand(pages: Pages) -> None:

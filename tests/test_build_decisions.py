@@ -66,7 +66,14 @@ def test_a_deleted_person_stays_deleted(data: Path, tmp_path: Path) -> None:
     caer("person", "delete", work, DELETED, "--because", "withdrew consent")
     caer("person", "name", work, NAMED, "Zoe")
     assert not (work / "report.html").exists()
+    labelling = work / "annotation"
+    labelling.mkdir()
     totals = build(work, episode, options=QUICK)
+    assert totals["warnings"] == [
+        "Clips of a deleted person may be among those that are labelled. "
+        f"Withdraw them: caer annotate init {work}"
+    ]
+    labelling.rmdir()
     assert totals["clips_rejected"]["person_deleted"] == 2
     assert_gone(work, spans)
     assert DELETED not in roll(work)

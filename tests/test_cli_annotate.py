@@ -16,8 +16,8 @@ from caer_build.annotation import tables as t
 from caer_build.annotation.database import Database
 from caer_build.annotation.office import Office
 from caer_build.annotation.whereabouts import database_url
-from caer_build.arrow import to_table
-from caer_build.records import ClipBox
+from caer_build.arrow import from_table, to_table
+from caer_build.records import Clip, ClipBox
 from caer_build.store import Workspace, sha256_of
 from tests.building import caer
 from tests.media import N_FRAMES
@@ -96,6 +96,58 @@ def test_init_freezes_and_a_second_one_only_adds(tmp_path: Path) -> None:
     assert "0 clips came in" in third.stdout
     assert "4 of its clips are not kept by the build any more; they stay." in third.stdout
     assert frozen_clips(workspace) == after
+
+
+def test_clips_of_a_deleted_person_are_withdrawn(tmp_path: Path) -> None:
+    workspace = built(tmp_path / "work", 3)
+    caer("annotate", "init", workspace.root)
+    before = frozen_clips(workspace)
+    table = workspace.tables / "clips.parquet"
+    as_built = table.read_bytes()
+    clips = from_table(Clip, pq.read_table(table))
+    gone = clips[1].clip_id
+    clips[1] = replace(
+        clips[1], reject_reason="person_deleted", person_id=None, file=None, file_sha256=None
+    )
+    pq.write_table(to_table(Clip, clips), table)
+    told = caer("annotate", "status", workspace.root).stderr
+    assert "1 clips of deleted persons are still labelled here." in told
+    done = caer("annotate", "init", workspace.root).stdout
+    assert "The project had 3 clips; 0 clips came in." in done
+    assert "1 clips of deleted persons were withdrawn" in done
+    assert "they stay" not in done
+    files = {file.name for file in (workspace.root / "annotation" / "clips").iterdir()}
+    assert files == {f"{before[c][0]}.mp4" for c in before if c != gone}
+    status = caer("annotate", "status", workspace.root)
+    assert "still labelled" not in status.stderr
+    assert "clips       2: " in status.stdout
+    assert "withdrawn   1 clips" in status.stdout
+    # A file that an interrupted withdrawal left goes, and another build does not bring it back.
+    left = workspace.root / "annotation" / "clips" / f"{before[gone][0]}.mp4"
+    left.write_bytes(b"x")
+    half = left.with_name(f".{left.name}.part")
+    half.write_bytes(b"x")
+    table.write_bytes(as_built)
+    again = caer("annotate", "init", workspace.root).stdout
+    assert "The project had 2 clips; 0 clips came in." in again
+    assert "withdrawn" not in again
+    assert not left.exists()
+    assert not half.exists()
+
+
+def test_a_link_is_taken_back(tmp_path: Path) -> None:
+    workspace = built(tmp_path / "work", 1)
+    caer("annotate", "init", workspace.root)
+    for _ in range(2):
+        caer("annotate", "invite", workspace.root, "--for", "Ada")
+    wrong = caer("annotate", "revoke", workspace.root, "--for", "Eve", check=False)
+    assert wrong.returncode == 1
+    assert "found 'the first manager', 'Ada', 'Ada'" in wrong.stderr
+    assert caer("annotate", "revoke", workspace.root, "--for", "Ada").stdout.startswith("2 links")
+    again = caer("annotate", "revoke", workspace.root, "--for", "Ada", check=False)
+    assert again.returncode == 1
+    found = json.loads(caer("annotate", "status", workspace.root, "--json").stdout)
+    assert found["waiting"] == 1
 
 
 def test_settings_hold_and_all_problems_are_named_at_once(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def test_votes_come_in_and_go_out(work: Path, tmp_path: Path, caer: Caer) -> Non
     )
     assert exported == {
         "files": [str(tmp_path / "votes")], "n_votes": 3, "n_clips": 1, "n_people": 3,
+        "n_withdrawn": 0,
     }  # fmt: skip
 
 

@@ -12,7 +12,14 @@ from annotator_app.place import current
 from annotator_app.session import visit_as
 from caer_build.annotation import staff
 from caer_build.annotation import tables as t
-from caer_build.annotation.accounts import INVITATION_DAYS, Account, invite
+from caer_build.annotation.accounts import (
+    INVITATION_DAYS,
+    Account,
+    Invitation,
+    invite,
+    open_invitations,
+    revoke,
+)
 from caer_build.annotation.office import Office
 from caer_build.annotation.oversight import Person
 from caer_build.annotation.suspicion import Sign
@@ -91,16 +98,12 @@ def _invite(office: Office, account: Account, base_url: str) -> None:
     if made:
         st.success(f"For {plain(made[0])}. Copy it now: it is shown this once, and works once.")
         st.code(made[1], language=None, wrap_lines=True)
-    _open_invitations(office)
+    _open_invitations(office, account)
 
 
-def _open_invitations(office: Office) -> None:
+def _open_invitations(office: Office, account: Account) -> None:
     with office.database.reading() as connection:
-        rows = connection.execute(
-            select(t.invitation.c.note, t.invitation.c.role, t.invitation.c.expires_at)
-            .where(t.invitation.c.used_at.is_(None), t.invitation.c.expires_at > office.clock())
-            .order_by(t.invitation.c.created_at)
-        ).all()
+        rows = open_invitations(connection, office.clock())
     if not rows:
         return
     st.caption(f"Links that nobody has used yet; a link is good for {INVITATION_DAYS} days.")
@@ -111,6 +114,19 @@ def _open_invitations(office: Office) -> None:
         hide_index=True, width="stretch",
         column_config={"Good until": st.column_config.DatetimeColumn(format="D MMM, HH:mm")},
     )  # fmt: skip
+    with st.form("revoke", border=False):
+        chosen = st.selectbox("A link to take back", rows, format_func=_invitation_words)
+        if st.form_submit_button("Take it back", icon=":material/link_off:"):
+            act(
+                office, account,
+                lambda c: revoke(c, chosen.token_sha256, account.annotator_id, office.clock()),
+                f"The link for {plain(chosen.note)} leads nowhere now.",
+            )  # fmt: skip
+
+
+def _invitation_words(invitation: Invitation) -> str:
+    until = moment(invitation.expires_at)
+    return f"{invitation.note}, {invitation.role}, until {until:%d %b %H:%M}"
 
 
 def _one(office: Office, account: Account, people: list[Person], signs: list[Sign]) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, sleep, to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from annotator_app.place import Place
-from annotator_app.tokens import SESSION_COOKIE
+from annotator_app.tokens import DEVICE_COOKIE, SESSION_COOKIE
 from annotator_app.web import oidc
 from annotator_app.web.forms import check_form_token, form_token, keep_form_token, read_form
 from annotator_app.web.gate import Visitor, visitor_of
@@ -22,7 +22,7 @@ from annotator_app.web.oidc import Identity
 from annotator_app.web.refusals import Refusals
 from annotator_app.web.rendering import page, style
 from annotator_app.web.sockets import Sockets
-from caer_build.annotation import accounts, sessions
+from caer_build.annotation import accounts, devices, passwords, sessions, signing_in
 from caer_build.errors import NotAllowed, VoteError
 
 _HASHES_AT_ONCE = 2
@@ -102,12 +102,31 @@ class Doors:
         else:
             # It logs what fails by itself, and counts by that.
             request.state.is_logged = True
-            annotator_id = await to_thread.run_sync(
-                accounts.sign_in, self._office.database, form.get("name", ""),
-                form.get("password", ""), visitor.caller.address, self._office.clock(),
-                limiter=self._hashing,
-            )  # fmt: skip
-        return await self._begin(request, visitor, annotator_id, "/")
+            annotator_id = await self._checked(request, visitor)
+        response = await self._begin(request, visitor, annotator_id, "/")
+        if "vouched" not in form:
+            self._know_again(response, visitor, annotator_id)
+        return response
+
+    async def _checked(self, request: Request, visitor: Visitor) -> int:
+        """The annotator_id of who signs in with a password."""
+        form, database = request.state.form, self._office.database
+        device = self._office.device(request.cookies.get(DEVICE_COOKIE))
+        attempt = signing_in.Attempt(form.get("name", ""), visitor.caller.address, device)
+        now_ms = self._office.clock()
+        await sleep(await to_thread.run_sync(signing_in.delay_s, database, attempt, now_ms))
+        return await to_thread.run_sync(
+            signing_in.sign_in, database, attempt, form.get("password", ""), self._office.clock(),
+            limiter=self._hashing,
+        )  # fmt: skip
+
+    def _know_again(self, response: Response, visitor: Visitor, annotator_id: int) -> None:
+        """Lets the browser show the next time whose it is; see :mod:`signing_in`."""
+        response.set_cookie(
+            DEVICE_COOKIE, self._office.new_device(annotator_id), path="/sign-in", httponly=True,
+            max_age=devices.DEVICE_DAYS * 24 * 3600, samesite="strict",
+            secure=visitor.caller.is_tls,
+        )  # fmt: skip
 
     async def to_provider(self, request: Request) -> Response:
         """Sends the browser to the identity provider."""
@@ -164,7 +183,7 @@ class Doors:
             request, "join", role=invited, identity=self._identity(request),
             providers=oidc.providers(self._place), token=token,
             name=getattr(request.state, "form", {}).get("name", ""),
-            min_password=accounts.MIN_PASSWORD, max_name=accounts.MAX_NAME,
+            min_password=passwords.MIN_PASSWORD, max_name=accounts.MAX_NAME,
         )  # fmt: skip
 
     async def join(self, request: Request) -> Response:
@@ -180,7 +199,7 @@ class Doors:
                 raise VoteError("The two passwords differ.", "Type the same one twice.")
             await self._only_invited(token)
             password_hash = await to_thread.run_sync(
-                accounts.hashed, password, limiter=self._hashing
+                passwords.hashed, password, limiter=self._hashing
             )
 
         def make() -> int:
@@ -190,7 +209,11 @@ class Doors:
                     password_hash=password_hash, subject=subject,
                 )  # fmt: skip
 
-        return await self._begin(request, visitor, await to_thread.run_sync(make), "/welcome")
+        annotator_id = await to_thread.run_sync(make)
+        response = await self._begin(request, visitor, annotator_id, "/welcome")
+        if password_hash is not None:
+            self._know_again(response, visitor, annotator_id)
+        return response
 
     async def _only_invited(self, token: str) -> None:
         """Before the work of hashing: nobody without an invitation makes us do it."""

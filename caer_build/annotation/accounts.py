@@ -1,4 +1,4 @@
-"""Who takes part: invitations that work once, passwords, roles, and what was agreed to.
+"""Who takes part: invitations that work once, roles, and what was agreed to.
 
 There is no default password and no open registration: the first manager comes in by the link
 that ``caer annotate init`` prints, everybody else by a link that a manager makes. Tokens are
@@ -11,28 +11,19 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from caer_build.annotation import tables as t
-from caer_build.annotation.database import Database
 from caer_build.annotation.events import record
 from caer_build.annotation.leasing import take_back_all
 from caer_build.annotation.project import ProjectSettings
 from caer_build.errors import NotAllowed, VoteError
 
-if TYPE_CHECKING:
-    from argon2 import PasswordHasher
-
 INVITATION_DAYS = 14
-MIN_PASSWORD, MAX_PASSWORD = 10, 200
 MAX_NAME = 80
 _DAY_MS = 24 * 3600 * 1000
-_WINDOW_MS = 15 * 60 * 1000
-_FAILURES_BY_NAME, _FAILURES_BY_ADDRESS = 10, 50
-"""failed attempts to sign in within 15 minutes after which further ones are not looked at"""
+_UNUSED = (t.invitation.c.used_at.is_(None), t.invitation.c.revoked_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +38,21 @@ class Account:
     languages: str | None
     qualified: bool
     retired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An invitation that nobody has used yet.
+
+    Attributes:
+        note: whom it is meant for.
+        expires_at: ms.
+    """
+
+    token_sha256: str
+    role: str
+    note: str
+    expires_at: int
 
 
 def digest(token: str) -> str:
@@ -73,15 +79,52 @@ def invite(connection: Connection, role: str, note: str, by: int | None, now_ms:
     return token
 
 
+def open_invitations(connection: Connection, now_ms: int) -> list[Invitation]:
+    """Invitations that can still be used, oldest first."""
+    rows = connection.execute(
+        select(t.invitation)
+        .where(*_UNUSED, t.invitation.c.expires_at >= now_ms)
+        .order_by(t.invitation.c.created_at, t.invitation.c.token_sha256)
+    )
+    return [Invitation(r.token_sha256, r.role, r.note, r.expires_at) for r in rows]
+
+
+def revoke(connection: Connection, token_sha256: str, by: int | None, now_ms: int) -> None:
+    """Takes an invitation back that nobody has used; its link then says so.
+
+    Args:
+        token_sha256: :func:`digest` of its token.
+        by: the manager; None: the command line.
+
+    Raises:
+        VoteError: if it was used or taken back already.
+    """
+    row = connection.execute(
+        update(t.invitation)
+        .where(t.invitation.c.token_sha256 == token_sha256, *_UNUSED)
+        .values(revoked_at=now_ms)
+        .returning(t.invitation.c.role, t.invitation.c.note)
+    ).first()
+    if row is None:
+        raise VoteError(
+            "This invitation was used or taken back already.", "Whoever joined can be retired."
+        )
+    record(
+        connection, "invitation_revoked", now_ms, annotator_id=by, detail=f"{row.role}: {row.note}"
+    )
+
+
 def invited_role(connection: Connection, token: str, now_ms: int) -> str:
     """The role that an invitation gives.
 
     Raises:
-        NotAllowed: if it was used, ran out, or never was.
+        NotAllowed: if it was used or taken back, ran out, or never was.
     """
     row = connection.execute(
         select(t.invitation).where(t.invitation.c.token_sha256 == digest(token))
     ).first()
+    if row is not None and row.revoked_at is not None:
+        raise NotAllowed("This invitation was taken back.", "Ask the manager for a new link.")
     if row is None or row.used_at is not None or row.expires_at < now_ms:
         raise NotAllowed(
             "This invitation was used already or has run out.", "Ask the manager for a new link."
@@ -102,8 +145,8 @@ def join(
 
     Args:
         name: to sign in with; unique, whatever its case.
-        password_hash: of :func:`hashed`; None: signs in through an identity provider, as
-            ``subject``.
+        password_hash: see :mod:`caer_build.annotation.passwords`; None: signs in through an
+            identity provider, as ``subject``.
 
     Raises:
         NotAllowed: if the invitation is not good.
@@ -129,71 +172,18 @@ def join(
     ).scalar_one()  # fmt: skip
     used = connection.execute(
         update(t.invitation)
-        .where(t.invitation.c.token_sha256 == digest(token), t.invitation.c.used_at.is_(None))
+        .where(t.invitation.c.token_sha256 == digest(token), *_UNUSED)
         .values(used_at=now_ms, used_by=annotator_id)
     )
     if used.rowcount != 1:
-        raise NotAllowed("This invitation was used already.", "Ask the manager for a new link.")
+        raise NotAllowed(
+            "This invitation was used or taken back a moment ago.",
+            "Ask the manager for a new link.",
+        )
     if not needs_practice(connection) or role == "manager":
         qualify(connection, annotator_id, now_ms)
     record(connection, "joined", now_ms, annotator_id=annotator_id, detail=role)
     return annotator_id
-
-
-def hashed(password: str) -> str:
-    """A password as it is stored (argon2id).
-
-    Raises:
-        VoteError: if it is too short or too long.
-    """
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise VoteError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
-    return _hasher().hash(password)
-
-
-def sign_in(database: Database, name: str, password: str, address: str, now_ms: int) -> int:
-    """The annotator_id of the person who signs in with a password.
-
-    Hashing takes its time on purpose, so no transaction is open meanwhile.
-
-    Raises:
-        NotAllowed: if name and password do not belong together, or there were too many attempts.
-            The sentence is the same whether the name exists or not.
-    """
-    from argon2.exceptions import InvalidHashError, VerificationError
-
-    name = name.strip().lower()[:MAX_NAME]
-    with database.reading() as connection:
-        too_many = _failed_often(connection, name, address, now_ms)
-        row = connection.execute(
-            select(t.annotator).where(func.lower(t.annotator.c.name) == name)
-        ).first()
-    if too_many:
-        with database.writing() as connection:
-            record(connection, "sign_in_throttled", now_ms, address=address, detail=name)
-        raise NotAllowed("Too many attempts failed.", "Come back in a quarter of an hour.")
-    # A hash is always computed, so that the time taken does not say which names exist.
-    stored = row.password_hash if row is not None and row.password_hash else _decoy()
-    try:
-        _hasher().verify(stored, password[:MAX_PASSWORD])
-        right = row is not None and row.password_hash is not None and row.retired_at is None
-    except (VerificationError, InvalidHashError):
-        right = False
-    if not right or row is None:
-        with database.writing() as connection:
-            record(connection, "sign_in_failed", now_ms, address=address, detail=name)
-        raise NotAllowed("Name and password do not belong together.")
-    return int(row.annotator_id)
-
-
-def _failed_often(connection: Connection, name: str, address: str, now_ms: int) -> bool:
-    """Whether so many attempts failed that a further one is not looked at."""
-    recent = (t.event.c.kind == "sign_in_failed") & (t.event.c.at > now_ms - _WINDOW_MS)
-    by_name = select(func.count()).where(recent, t.event.c.detail == name)
-    by_address = select(func.count()).where(recent, t.event.c.address == address)
-    return (connection.scalar(by_name) or 0) >= _FAILURES_BY_NAME or (
-        connection.scalar(by_address) or 0
-    ) >= _FAILURES_BY_ADDRESS
 
 
 def account(connection: Connection, annotator_id: int) -> Account:
@@ -306,15 +296,3 @@ def _account(found: t.AnyRow) -> Account:
         found.annotator_id, found.alias, found.name, found.role, found.consented_at is not None,
         found.languages, found.qualified_at is not None, found.retired_at is not None,
     )  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def _hasher() -> PasswordHasher:
-    from argon2 import PasswordHasher
-
-    return PasswordHasher()
-
-
-@lru_cache(maxsize=1)
-def _decoy() -> str:
-    return _hasher().hash(secrets.token_hex(16))

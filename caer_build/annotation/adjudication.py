@@ -139,7 +139,7 @@ def decided(
             t.vote.c.answered_at, t.clip.c.gold_emotion,
         )
         .join(t.clip, t.clip.c.clip_id == t.vote.c.clip_id)
-        .where(t.vote.c.purpose == "adjudication", stands(), mine)
+        .where(t.vote.c.purpose == "adjudication", t.clip.c.withdrawn_at.is_(None), stands(), mine)
         .order_by(t.vote.c.vote_id.desc())
         .limit(limit)
     ).all()  # fmt: skip

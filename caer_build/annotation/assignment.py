@@ -117,7 +117,7 @@ def _repeat() -> Select[tuple[str, str]]:
     return (
         select(t.clip.c.clip_id, t.clip.c.public_id)
         .join(mine, mine.c.clip_id == t.clip.c.clip_id)
-        .where(_unseen(t.errand, t.declined))
+        .where(t.clip.c.withdrawn_at.is_(None), _unseen(t.errand, t.declined))
         .order_by(t.clip.c.position)
     )
 

@@ -1,4 +1,5 @@
-"""Making the project of a workspace, and adding what a later build cut."""
+"""Making the project of a workspace, adding what a later build cut, and withdrawing the clips of
+persons who were deleted since."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from caer_build.annotation.founding import found
 from caer_build.annotation.freezing import freeze, remove_strays
 from caer_build.annotation.project import ProjectSettings, add_clips, load_settings
 from caer_build.annotation.upgrading import upgrade
+from caer_build.annotation.withdrawal import withdraw_deleted
 from caer_build.errors import RecipeError, VoteError
 from caer_build.records import Clip
 from caer_build.store import Workspace
@@ -27,13 +29,15 @@ class Extent:
     Attributes:
         is_new: whether there was none before.
         added: clips that were frozen now.
-        before: clips that it had.
-        dropped: of those, how many the build keeps no more; they stay in the project.
+        before: clips that it had, without those withdrawn earlier.
+        withdrawn: of those, how many were taken out now, because a person was deleted.
+        dropped: how many others of those the build keeps no more; they stay in the project.
     """
 
     is_new: bool
     added: int
     before: int
+    withdrawn: int
     dropped: int
 
 
@@ -59,10 +63,11 @@ def extend(
     database: Database,
     assignments: Mapping[str, str],
     tell: Callable[[int, int], None],
+    now_ms: int,
 ) -> Extent:
     """Founds the project if there is none, else adds the clips that it lacks.
 
-    Frozen clips never change.
+    Frozen clips never change, but those of a person who was deleted are withdrawn.
 
     Args:
         assignments: settings of a new project.
@@ -74,26 +79,30 @@ def extend(
     with database.writing() as connection:
         upgrade(connection)
         is_new = not _has_project(connection)
-        known = dict(
-            connection.execute(select(t.clip.c.clip_id, t.clip.c.public_id)).tuples().all()
-        )
+        rows = connection.execute(
+            select(t.clip.c.clip_id, t.clip.c.public_id, t.clip.c.withdrawn_at)
+        ).all()
         settings = None if is_new else load_settings(connection)
-    remove_strays(workspace, known.values())
+    known = frozenset(row.clip_id for row in rows)
+    present = {row.clip_id: row.public_id for row in rows if row.withdrawn_at is None}
+    remove_strays(workspace, present.values())
     if settings is None:
         settings = settings_from(assignments)
         clips = list(freeze(workspace, settings.seed, frozenset(), tell))
         found(database, settings, clips)
-        return Extent(True, len(clips), 0, 0)
+        return Extent(True, len(clips), 0, 0, 0)
     if assignments:
         raise RecipeError(
             "The project has its settings already; they hold for all its votes.",
             "Leave --set away.",
         )
-    clips = list(freeze(workspace, settings.seed, frozenset(known), tell))
+    withdrawn = withdraw_deleted(workspace, database, now_ms)
+    clips = list(freeze(workspace, settings.seed, known, tell))
     with database.writing() as connection:
         add_clips(connection, clips, settings.votes_per_clip)
     kept = {clip.clip_id for clip in read_published(workspace, Clip) if clip.file}
-    return Extent(False, len(clips), len(known), len(known.keys() - kept))
+    dropped = len(present.keys() - kept) - len(withdrawn)
+    return Extent(False, len(clips), len(present), len(withdrawn), dropped)
 
 
 def require_project(connection: Connection) -> None:

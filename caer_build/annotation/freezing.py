@@ -19,7 +19,7 @@ from caer_build.tables import read_published
 
 FOLDER = "annotation"
 _PUBLIC_BYTES = 9
-_SUFFIX = ".mp4"
+_SUFFIX, _PART = ".mp4", ".part"
 
 Box = tuple[float, float, float, float]
 
@@ -80,10 +80,14 @@ def freeze(
 
 
 def remove_strays(workspace: Workspace, public_ids: Iterable[str]) -> None:
-    """Deletes files of a freezing that was interrupted: those of no clip of the project."""
+    """Deletes the files of no clip: of a freezing, or a withdrawal, that was interrupted.
+
+    Args:
+        public_ids: of the clips that the project has, without those that were withdrawn.
+    """
     known = {f"{public_id}{_SUFFIX}" for public_id in public_ids}
-    for file in media_folder(workspace).glob(f"*{_SUFFIX}"):
-        if file.name not in known:
+    for file in media_folder(workspace).glob("*"):
+        if file.name not in known and file.name.endswith((_SUFFIX, f"{_SUFFIX}{_PART}")):
             file.unlink()
 
 
@@ -92,7 +96,7 @@ def _link(source: Path, target: Path) -> None:
     with suppress(OSError):
         os.link(source, target)
         return
-    part = target.with_name(f".{target.name}.part")
+    part = target.with_name(f".{target.name}{_PART}")
     shutil.copyfile(source, part)
     part.replace(target)
 

@@ -68,7 +68,7 @@ def mark_gold(
         raise VoteError(f"A gold clip needs a reason of 1 to {MAX_REASON} characters.")
     changed = connection.execute(
         update(t.clip)
-        .where(t.clip.c.clip_id == clip_id)
+        .where(t.clip.c.clip_id == clip_id, t.clip.c.withdrawn_at.is_(None))
         .values(gold_emotion=emotion, gold_reason=reason, gold_by=by)
     )
     if changed.rowcount != 1:

@@ -1,10 +1,10 @@
 """Votes out of a project and into it: CSV, JSON lines, Parquet, and Label Studio's JSON.
 
 Exports name nobody: people are called by pseudonyms of the project's own
-(:func:`caer_build.annotation.ledger.pseudonyms`). An import is one transaction over all its
-files, decided row by row: what fits is taken, every row that does not is reported with its file,
-place and reason. A file that cannot be read as what it should be stops the import, and nothing
-of it stays. A dry run decides everything and keeps nothing.
+(:func:`caer_build.annotation.ledger.pseudonyms`). An import is decided row by row over all its
+files: what fits is taken, every row that does not is reported with its file, place and reason. A
+file that cannot be read as what it should be stops the import before anything is taken. A dry run
+decides everything and writes nothing.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from caer_build.annotation import tables as t
 from caer_build.annotation.database import Database
 from caer_build.annotation.events import record
 from caer_build.annotation.freezing import FOLDER
-from caer_build.annotation.intake import Offer, Refusal, take_in
+from caer_build.annotation.intake import Offer, Refusal, look_over, take_in
 from caer_build.annotation.label_studio import (
     Place,
     labeling_config,
     read_label_studio,
     write_label_studio,
 )
-from caer_build.annotation.ledger import each_vote, pseudonyms
+from caer_build.annotation.ledger import each_vote, n_left_out, pseudonyms
 from caer_build.annotation.project import load_settings
 from caer_build.annotation.vote_files import (
     Entry,
@@ -74,12 +74,14 @@ class Exported:
     Attributes:
         files: the votes, and for Label Studio its labeling interface.
         n_votes: rows; every revision is one.
+        n_withdrawn: votes that were left out, for their clips were withdrawn.
     """
 
     files: tuple[str, ...]
     n_votes: int
     n_clips: int
     n_people: int
+    n_withdrawn: int = 0
 
 
 def format_of(file: Path, given: str | None) -> str:
@@ -107,6 +109,9 @@ def import_votes(
 ) -> Imported:
     """Takes the votes of some files into a project.
 
+    They are taken a thousand at a time, so that nobody who labels meanwhile has to wait. If it is
+    stopped, the same import again finds the votes that were taken and goes on with the others.
+
     Raises:
         SchemaError: if a file is not what it should be.
         VoteError: if the database holds no project.
@@ -121,22 +126,26 @@ def import_votes(
                 refusals.append(Refusal(str(file), entry.place, entry.problem))
             else:
                 offers.append(Offer(str(file), entry.place, entry.vote))
-    with database.writing() as connection:
-        kept = connection.begin_nested()
-        intake = take_in(connection, offers, now_ms)
-        refusals += intake.refusals
-        found = Imported(
-            dry_run, intake.n_taken + intake.n_known + len(refusals), intake.n_taken,
-            intake.n_known, len(refusals), intake.n_people, tuple(refusals),
-        )  # fmt: skip
-        if dry_run:
-            kept.rollback()
-        else:
-            names = ", ".join(file.name for file in files)
-            detail = f"{found.n_taken} votes taken, {found.n_refused} refused: {names}"
-            record(connection, "imported", now_ms, detail=detail)
-            kept.commit()
+    names = ", ".join(file.name for file in files)
+    if dry_run:
+        intake = look_over(database, offers)
+    else:
+        _note(database, "importing", now_ms, f"{len(offers)} votes: {names}")
+        intake = take_in(database, offers, now_ms)
+    refusals += intake.refusals
+    found = Imported(
+        dry_run, intake.n_taken + intake.n_known + len(refusals), intake.n_taken,
+        intake.n_known, len(refusals), intake.n_people, tuple(refusals),
+    )  # fmt: skip
+    if not dry_run:
+        detail = f"{found.n_taken} votes taken, {found.n_refused} refused: {names}"
+        _note(database, "imported", now_ms, detail)
     return found
+
+
+def _note(database: Database, kind: str, now_ms: int, detail: str) -> None:
+    with database.writing() as connection:
+        record(connection, kind, now_ms, detail=detail)
 
 
 def export_votes(
@@ -147,6 +156,8 @@ def export_votes(
     only_latest: bool = False,
 ) -> Exported:
     """Writes the votes of a project; a file that is there is replaced when all is written.
+
+    Votes on clips that were withdrawn are left out, and counted.
 
     Label Studio gets its labeling interface beside them, as ``<stem>.xml``.
 
@@ -175,13 +186,14 @@ def export_votes(
             LABEL_STUDIO: partial(write_label_studio, videos=videos),
         }
         _replace(file, lambda part: writers[its_format](part, votes))
+        n_withdrawn = n_left_out(connection)
     files = [str(file)]
     if is_label_studio:
         interface = file.with_suffix(".xml")
         interface_text = labeling_config(max(steps, votes.most_steps)).encode()
         _replace(interface, lambda part: part.write(interface_text))
         files.append(str(interface))
-    return Exported(tuple(files), votes.n, len(votes.clips), len(votes.people))
+    return Exported(tuple(files), votes.n, len(votes.clips), len(votes.people), n_withdrawn)
 
 
 class _Counting:

@@ -70,6 +70,8 @@ _OPEN_SLOT = (
         t.slot.c.clip_id == _CLIP,
         t.slot.c.annotator_id.is_(None),
         t.clip.c.clip_id == t.slot.c.clip_id,
+        # PostgreSQL looks at the clip again when it has its lock, at the slot not.
+        t.clip.c.n_open > 0,
     )
     .order_by(t.slot.c.slot)
     .limit(1)
@@ -77,7 +79,7 @@ _OPEN_SLOT = (
 )
 _TAKE = (
     update(t.slot)
-    .where(t.slot.c.clip_id == _CLIP, t.slot.c.slot == _SLOT)
+    .where(t.slot.c.clip_id == _CLIP, t.slot.c.slot == _SLOT, t.slot.c.annotator_id.is_(None))
     .values(
         annotator_id=_ME,
         ticket=bindparam("new_ticket"),
@@ -167,7 +169,8 @@ def take_slot(connection: Connection, desk: Desk, clip_id: str) -> Lease | None:
     ticket = issue(desk.secret, desk.annotator_id, slot.public_id)
     lease = {"me": desk.annotator_id, "new_ticket": ticket, "now": desk.now_ms}
     lease |= {"until": desk.until_ms, "this_slot": slot.slot}
-    connection.execute(_TAKE, place | lease)
+    if connection.execute(_TAKE, place | lease).rowcount != 1:
+        return None  # it was taken after the look, and before the lock
     connection.execute(_COUNT_OPEN, place | {"more": -1})
     return Lease(ticket, clip_id, slot.public_id, "vote", desk.now_ms)
 

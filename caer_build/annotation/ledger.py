@@ -6,10 +6,11 @@ import hmac
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, func, select
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.office import SECRET
+from caer_build.annotation.standing import takes_part
 from caer_build.errors import VoteError
 from caer_build.records import Vote
 
@@ -42,7 +43,7 @@ def pseudonyms(connection: Connection) -> dict[int, str]:
 
 
 def recorded_votes(connection: Connection, called: Mapping[int, str]) -> list[Vote]:
-    """All votes with all their revisions, oldest first.
+    """All votes with all their revisions, oldest first; see :func:`each_vote`.
 
     Args:
         called: what each annotator is called, such as :func:`pseudonyms`.
@@ -59,11 +60,14 @@ def each_vote(
 ) -> Iterator[Vote]:
     """The votes one by one, oldest first; some thousands are in memory at a time.
 
+    Votes on clips that were withdrawn are left out: what was said of somebody who is not to be in
+    the data set is no business of its users either.
+
     Args:
         only_latest: without those that a later revision replaces.
         by_clip: all of one clip after the other.
     """
-    query = select(*(t.vote.c[name] for name in _COLUMNS))
+    query = select(*(t.vote.c[name] for name in _COLUMNS)).where(takes_part(t.vote.c.clip_id))
     if only_latest:
         later = t.vote.alias()
         same = [later.c[name] == t.vote.c[name] for name in ("clip_id", "annotator_id", "purpose")]
@@ -76,6 +80,11 @@ def each_vote(
     for row in rows:
         values: tuple[Any, ...] = (*row[:who], called[row[who]], *row[who + 1 :])
         yield Vote(*values)
+
+
+def n_left_out(connection: Connection) -> int:
+    """Votes, with all their revisions, that :func:`each_vote` leaves out."""
+    return connection.scalar(select(func.count()).where(~takes_part(t.vote.c.clip_id))) or 0
 
 
 def _pseudonym(secret: str, annotator_id: int) -> str:

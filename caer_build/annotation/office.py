@@ -20,6 +20,7 @@ from caer_build.annotation import adjudication, assignment, leasing, votes
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import account
 from caer_build.annotation.database import Database
+from caer_build.annotation.devices import Device, known_device, new_device
 from caer_build.annotation.events import record
 from caer_build.annotation.leasing import Desk, Lease
 from caer_build.annotation.practice import Feedback, after_practice
@@ -72,6 +73,14 @@ class Office:
         if secret is None:
             raise VoteError("The project has no key of its own.", "Make it again.")
         self._secret = secret
+
+    def device(self, cookie: str | None) -> Device | None:
+        """Whose browser it is that shows this device cookie; None: nobody's that is known."""
+        return known_device(self._secret, cookie, self.clock())
+
+    def new_device(self, annotator_id: int) -> str:
+        """The device cookie for a browser on which this person has signed in."""
+        return new_device(self._secret, annotator_id, self.clock())
 
     def leases(self, annotator_id: int) -> tuple[Lease, ...]:
         """What a person holds, after being given clips up to two; the one to show first."""

@@ -1,8 +1,9 @@
 """How far a project is: clips and answers, pace, and what will not be finished by itself.
 
 Counted in the database from the answers of the purpose "vote" in their newest revision, never
-from rows that are read one by one. Written for a page that is looked at often: no query reads a
-clip's row as a whole, for its boxes make it wide.
+from rows that are read one by one. Clips that were withdrawn are none of the project's: only the
+pace, which is about work, has their answers still. Written for a page that is looked at often: no
+query reads a clip's row as a whole, for its boxes make it wide.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select
 
 from caer_build.annotation import tables as t
-from caer_build.annotation.standing import counts
+from caer_build.annotation.standing import counts, takes_part
 
 HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -132,6 +133,7 @@ def progress(connection: Connection) -> Progress:
     """
     clips: Counter[tuple[int, int]] = Counter()
     kinds = select(t.clip.c.n_slots, t.clip.c.n_open, func.count().label("n"))
+    kinds = kinds.where(t.clip.c.withdrawn_at.is_(None))
     for row in connection.execute(kinds.group_by(t.clip.c.n_slots, t.clip.c.n_open)):
         clips[row.n_slots, row.n_slots - row.n_open] += row.n
     # Grouped here: SQLite would go through all slots to have them by clip.
@@ -154,7 +156,7 @@ def people(connection: Connection, day_began_ms: int) -> list[Person]:
             func.count(case((t.slot.c.expires_at.is_(None), 1))).label("answered"),
             func.count(t.slot.c.expires_at).label("held"),
         )
-        .where(t.slot.c.annotator_id.is_not(None))
+        .where(t.slot.c.annotator_id.is_not(None), takes_part(t.slot.c.clip_id))
         .group_by(t.slot.c.annotator_id)
     )
     taken = {row.annotator_id: row for row in slots}

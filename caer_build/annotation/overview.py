@@ -11,12 +11,14 @@ from caer_build.annotation import tables as t
 from caer_build.annotation.oversight import DAY_MS, progress
 from caer_build.annotation.standing import funnel
 
-_REFUSED = ("refused", "lease_lost", "sign_in_failed", "sign_in_throttled")
+_REFUSED = (
+    "refused", "lease_lost", "sign_in_failed", "sign_in_failed_on_device", "sign_in_throttled",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Counts of a project.
+    """Counts of a project; clips that were withdrawn are in no other count than their own.
 
     Attributes:
         votes_needed: over all clips.
@@ -29,6 +31,7 @@ class Overview:
         retired: people who left.
         waiting: invitations that nobody has used yet.
         gold: clips whose answer is known, those for practice included.
+        withdrawn: clips that were taken out, because a person was deleted.
         refused: what was refused in the last 24 hours, failed sign-ins included.
     """
 
@@ -43,6 +46,7 @@ class Overview:
     retired: int
     waiting: int
     gold: int
+    withdrawn: int
     refused: int
 
 
@@ -69,8 +73,12 @@ def overview(connection: Connection, now_ms: int) -> Overview:
         people=dict(people.tuples().all()),
         retired=count(t.annotator, t.annotator.c.retired_at.is_not(None)),
         waiting=count(
-            t.invitation, t.invitation.c.used_at.is_(None), t.invitation.c.expires_at > now_ms
+            t.invitation,
+            t.invitation.c.used_at.is_(None),
+            t.invitation.c.revoked_at.is_(None),
+            t.invitation.c.expires_at > now_ms,
         ),
         gold=count(t.clip, t.clip.c.gold_emotion.is_not(None)),
+        withdrawn=count(t.clip, t.clip.c.withdrawn_at.is_not(None)),
         refused=count(t.event, t.event.c.kind.in_(_REFUSED), t.event.c.at > now_ms - DAY_MS),
     )

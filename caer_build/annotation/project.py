@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from caer_build.annotation import tables as t
 from caer_build.errors import VoteError
@@ -115,7 +115,9 @@ class FrozenClip:
 
 
 def unpacked(packed: bytes) -> dict[str, Any]:
-    """The JSON of :meth:`FrozenClip.packed`."""
+    """The JSON of :meth:`FrozenClip.packed`; of a clip that was withdrawn, no frames and faces."""
+    if not packed:
+        return {"times_ms": [], "faces": []}
     found: dict[str, Any] = json.loads(zlib.decompress(packed))
     return found
 
@@ -181,11 +183,17 @@ def add_clips(
 
 
 def raise_votes(connection: Connection, clip_ids: Sequence[str], votes: int) -> int:
-    """Lets clips take ``votes`` answers where they take fewer; how many clips that changed."""
+    """Lets clips take ``votes`` answers where they take fewer; how many clips that changed.
+
+    Raises:
+        VoteError: if the project has no such clip, or not any more.
+    """
     changed = 0
     for clip_id in clip_ids:
         row = connection.execute(
-            select(t.clip.c.n_slots).where(t.clip.c.clip_id == clip_id).with_for_update()
+            select(t.clip.c.n_slots)
+            .where(t.clip.c.clip_id == clip_id, t.clip.c.withdrawn_at.is_(None))
+            .with_for_update()
         ).first()
         if row is None:
             raise VoteError(f"The project has no clip {clip_id}.")
@@ -200,8 +208,3 @@ def raise_votes(connection: Connection, clip_ids: Sequence[str], votes: int) -> 
         )
         changed += 1
     return changed
-
-
-def count_clips(connection: Connection) -> int:
-    """How many clips the project has."""
-    return connection.scalar(select(func.count()).select_from(t.clip)) or 0

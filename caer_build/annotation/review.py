@@ -86,10 +86,11 @@ def clips_by_status(
 
 
 def find_clip(connection: Connection, text: str) -> str | None:
-    """The clip_id of a clip that is called so, by its id or its public id."""
+    """The clip_id of a clip that is called so, by its id or its public id, and takes part."""
     text = text.strip()
+    called = or_(t.clip.c.clip_id == text, t.clip.c.public_id == text)
     return connection.scalar(
-        select(t.clip.c.clip_id).where(or_(t.clip.c.clip_id == text, t.clip.c.public_id == text))
+        select(t.clip.c.clip_id).where(called, t.clip.c.withdrawn_at.is_(None))
     )
 
 
@@ -99,7 +100,8 @@ def dossier(connection: Connection, clip_id: str) -> Dossier:
     Raises:
         VoteError: if there is no such clip.
     """
-    clip = connection.execute(select(t.clip).where(t.clip.c.clip_id == clip_id)).first()
+    present = (t.clip.c.clip_id == clip_id, t.clip.c.withdrawn_at.is_(None))
+    clip = connection.execute(select(t.clip).where(*present)).first()
     if clip is None:
         raise VoteError(f"The project has no clip {clip_id}.")
     standing = standing_of(connection, [clip_id]).get(clip_id)

@@ -72,9 +72,15 @@ def stands() -> ColumnElement[bool]:
     )
 
 
+def takes_part(clip_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether the clip that a row is about was not withdrawn; for tables other than ``clip``."""
+    gone = t.clip.alias("gone")
+    return clip_id.not_in(select(gone.c.clip_id).where(gone.c.withdrawn_at.is_not(None)))
+
+
 def counts() -> ColumnElement[bool]:
     """Whether a row of ``vote`` counts for its clip's label."""
-    return and_(t.vote.c.purpose == "vote", stands())
+    return and_(t.vote.c.purpose == "vote", takes_part(t.vote.c.clip_id), stands())
 
 
 def funnel(connection: Connection) -> dict[str, int]:
@@ -85,17 +91,20 @@ def funnel(connection: Connection) -> dict[str, int]:
         if row.packed < _UNLIKE:
             found[_of_kind(row.packed, steps, row.n_slots).status] += row.n_clips
     unlike = (
-        select(t.vote.c.clip_id).where(t.vote.c.purpose == "vote", ~_is_plain(steps)).distinct()
+        select(t.vote.c.clip_id)
+        .where(t.vote.c.purpose == "vote", takes_part(t.vote.c.clip_id), ~_is_plain(steps))
+        .distinct()
     )
     for standing in standing_of(connection, connection.scalars(unlike).all()).values():
         found[standing.consensus.status] += 1
-    n_clips = connection.scalar(select(func.count()).select_from(t.clip)) or 0
+    present = select(func.count()).where(t.clip.c.withdrawn_at.is_(None))
+    n_clips = connection.scalar(present) or 0
     found["incomplete"] += n_clips - found.total()
     return {status: found[status] for status in STATUSES}
 
 
 def standing_of(connection: Connection, clip_ids: Sequence[str]) -> dict[str, Standing]:
-    """What the answers of some clips come to; clips without an answer are left out."""
+    """What the answers of some clips come to; without those that have none or were withdrawn."""
     found = {}
     for start in range(0, len(clip_ids), _CHUNK):
         chunk = clip_ids[start : start + _CHUNK]
@@ -128,7 +137,7 @@ def with_status(
     packed = _packed(steps)
     ids = (
         select(t.vote.c.clip_id)
-        .where(t.vote.c.purpose == "vote")
+        .where(t.vote.c.purpose == "vote", takes_part(t.vote.c.clip_id))
         .group_by(t.vote.c.clip_id)
         .having(or_(packed.in_(sorted(kinds)), packed >= literal(_UNLIKE, BigInteger)))
         .order_by(t.vote.c.clip_id)
@@ -171,12 +180,13 @@ def _alike(connection: Connection, steps: int) -> Select[tuple[int, int, int]]:
     """How many clips were answered alike."""
     by_clip = (
         select(t.vote.c.clip_id, _packed(steps).label("packed"))
-        .where(t.vote.c.purpose == "vote")
+        .where(t.vote.c.purpose == "vote", takes_part(t.vote.c.clip_id))
         .group_by(t.vote.c.clip_id)
         .subquery()
     )
     n_clips = func.count().label("n_clips")
-    numbers = connection.scalars(select(t.clip.c.n_slots).distinct().limit(2)).all()
+    needs = select(t.clip.c.n_slots).where(t.clip.c.withdrawn_at.is_(None)).distinct()
+    numbers = connection.scalars(needs.limit(2)).all()
     if len(numbers) == 1:
         needed = literal(numbers[0]).label("n_slots")
         return select(by_clip.c.packed, needed, n_clips).group_by(by_clip.c.packed)

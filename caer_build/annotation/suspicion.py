@@ -145,6 +145,8 @@ def recent_answers(connection: Connection, annotator_id: int) -> list[Recent]:
             t.vote.c.purpose.in_(("vote", "gold", "repeat")),
             # A change of mind looks at the clip once more, for as long as it likes.
             t.vote.c.revision == 1,
+            # A manager could not look at it.
+            t.clip.c.withdrawn_at.is_(None),
         )
         .order_by(t.vote.c.vote_id.desc())
         .limit(RECENT)

@@ -10,7 +10,9 @@
 
 "Exactly three different people" is not a habit of the code but a constraint: a slot is
 (clip, number), a person has at most one slot of a clip, and a vote that counts refers to the
-slot that its author holds. Times are integers: milliseconds since 1970, UTC.
+slot that its author holds. A clip that was withdrawn (see withdrawal.py) shows nobody, is open to
+nobody, and takes nothing new, whatever the code does. Times are integers: milliseconds since 1970,
+UTC.
 """
 
 from __future__ import annotations
@@ -74,6 +76,8 @@ clip = Table(
     Column("clip_id", Text, primary_key=True),
     Column("public_id", Text, nullable=False, unique=True, doc="says nothing of the clip"),
     Column("position", Integer, nullable=False, unique=True, doc="0-based, at random"),
+    # In front of the boxes: SQLite reads a row up to the last column that is asked for.
+    Column("withdrawn_at", BigInteger, doc="ms; null: takes part"),
     Column("show", Text, nullable=False),
     Column("episode_id", Text, nullable=False),
     Column("shot_id", Text, nullable=False),
@@ -94,7 +98,13 @@ clip = Table(
     Column("gold_by", ForeignKey("annotator.annotator_id")),
     Column("is_practice", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("start_frame >= 0 AND start_frame < end_frame", "span"),
-    CheckConstraint("n_slots >= 1 AND n_open >= 0 AND n_open <= n_slots", "open"),
+    CheckConstraint("n_open >= 0 AND n_open <= n_slots", "open"),
+    CheckConstraint("n_slots >= 1 OR withdrawn_at IS NOT NULL", "slots"),
+    CheckConstraint(
+        "withdrawn_at IS NULL OR (person_id IS NULL AND length(faces) = 0 AND n_open = 0 "
+        "AND gold_emotion IS NULL)",
+        "withdrawn",
+    ),
     CheckConstraint(f"gold_emotion IS NULL OR {_one_of('gold_emotion', EMOTIONS)}", "emotion"),
     CheckConstraint("(gold_emotion IS NULL) = (gold_reason IS NULL)", "gold"),
     CheckConstraint("gold_emotion IS NOT NULL OR NOT is_practice", "practice"),
@@ -106,7 +116,9 @@ clip = Table(
         postgresql_where=text("n_open > 0"),
     ),
     Index("ix_clip_shot", "shot_id"),
-    Index("ix_clip_slots", "clip_id", "n_slots", "n_open"),
+    Index("ix_clip_slots", "clip_id", "n_slots", "n_open", "withdrawn_at"),
+    Index("ix_clip_withdrawn", "clip_id", sqlite_where=text("withdrawn_at IS NOT NULL"),
+          postgresql_where=text("withdrawn_at IS NOT NULL")),
     Index("ix_clip_gold", "gold_emotion", sqlite_where=text("gold_emotion IS NOT NULL"),
           postgresql_where=text("gold_emotion IS NOT NULL")),
 )  # fmt: skip
@@ -258,7 +270,9 @@ invitation = Table(
     Column("expires_at", BigInteger, nullable=False, doc="ms"),
     Column("used_at", BigInteger, doc="ms; null: still good"),
     Column("used_by", ForeignKey("annotator.annotator_id")),
+    Column("revoked_at", BigInteger, doc="ms; null: was not taken back"),
     CheckConstraint(_one_of("role", ROLES), "role"),
+    CheckConstraint("used_at IS NULL OR revoked_at IS NULL", "end"),
 )
 
 session = Table(
@@ -283,4 +297,5 @@ event = Table(
     Column("address", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),
     Index("ix_event_kind", "kind", "address", "at"),
+    Index("ix_event_about", "kind", "detail", "at"),
 )

@@ -60,10 +60,12 @@ def _task(lease: Lease, clip: t.AnyRow) -> Task:
 def may_watch(connection: Connection, account: Account, public_id: str) -> bool:
     """Whether a person may see the clip: holds it, answered it last, or reviews clips.
 
+    A clip that was withdrawn is nobody's to see.
     A practice clip that was answered stays open, for its feedback speaks about it.
     """
     me = account.annotator_id
-    clip_id = connection.scalar(select(t.clip.c.clip_id).where(t.clip.c.public_id == public_id))
+    named = (t.clip.c.public_id == public_id, t.clip.c.withdrawn_at.is_(None))
+    clip_id = connection.scalar(select(t.clip.c.clip_id).where(*named))
     if clip_id is None:
         return False
     if account.role == "manager":

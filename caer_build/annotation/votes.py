@@ -38,7 +38,7 @@ _ME: BindParameter[int] = bindparam("me")
 _CLIP: BindParameter[str] = bindparam("this_clip")
 # Built once: building a statement costs more than running it.
 _CLIP_BY_NAME = (
-    select(t.clip.c.clip_id, t.clip.c.has_audio)
+    select(t.clip.c.clip_id, t.clip.c.has_audio, t.clip.c.withdrawn_at)
     .where(t.clip.c.public_id == bindparam("name"))
     .with_for_update(key_share=True)
 )
@@ -66,7 +66,8 @@ _MY_VOTE = (
     select(t.vote.c.vote_id).where(t.vote.c.annotator_id == _ME, t.vote.c.clip_id == _CLIP).limit(1)
 )
 _LAST = (
-    select(t.vote)
+    select(t.vote, t.clip.c.public_id, t.clip.c.withdrawn_at)
+    .join(t.clip, t.clip.c.clip_id == t.vote.c.clip_id)
     .where(t.vote.c.annotator_id == _ME, t.vote.c.purpose.in_(("vote", "gold", "repeat")))
     .order_by(t.vote.c.vote_id.desc())
     .limit(1)
@@ -150,7 +151,7 @@ def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
     """Takes an answer. The same request again gives the same receipt.
 
     Raises:
-        LeaseLost: if somebody else has the clip now, or it was taken back.
+        LeaseLost: if somebody else has the clip now, or it was taken back or withdrawn.
         DuplicateVote: if this person has answered this clip, or the request id is another's.
         NotAllowed: if the clip was never given to this person, or was not heard.
         VoteError: if there is no such step of confidence.
@@ -160,6 +161,12 @@ def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
     before = connection.execute(_BY_REQUEST, {"request": answer.request_id}).first()
     if before is not None:
         return _again(before, desk, clip.clip_id, answer)
+    if clip.withdrawn_at is not None:
+        raise LeaseLost(
+            "This clip was taken out of the project while you had it, so your answer could not be "
+            "taken.",
+            "Go on with the next clip.",
+        )
     _check(desk, clip, answer)
     if answer.revises is not None:
         return _revise(connection, desk, clip.clip_id, answer)
@@ -185,6 +192,8 @@ def decline(connection: Connection, desk: Desk, public_id: str, ticket: str) -> 
     """
     lock_annotator(connection, desk.annotator_id)
     clip = _clip_of(connection, desk, public_id, ticket)
+    if clip.withdrawn_at is not None:
+        return
     me = desk.annotator_id
     declined = connection.scalar(
         select(t.declined.c.at).where(
@@ -205,8 +214,12 @@ def decline(connection: Connection, desk: Desk, public_id: str, ticket: str) -> 
 
 
 def last_answer(connection: Connection, annotator_id: int) -> t.AnyRow | None:
-    """The newest row of votes of a person, practice and adjudication aside."""
-    return connection.execute(_LAST, {"me": annotator_id}).first()
+    """The newest row of votes of a person, practice and adjudication aside.
+
+    None, too, if its clip was withdrawn: an undo would be of that answer, not of the one before.
+    """
+    last = connection.execute(_LAST, {"me": annotator_id}).first()
+    return None if last is None or last.withdrawn_at is not None else last
 
 
 def reopen(connection: Connection, desk: Desk) -> tuple[Lease, Mapping[str, object]] | None:
@@ -217,14 +230,9 @@ def reopen(connection: Connection, desk: Desk) -> tuple[Lease, Mapping[str, obje
     last = last_answer(connection, desk.annotator_id)
     if last is None:
         return None
-    public_id = connection.scalar(
-        select(t.clip.c.public_id).where(t.clip.c.clip_id == last.clip_id)
-    )
-    if public_id is None:
-        return None
-    ticket = issue(desk.secret, desk.annotator_id, public_id)
+    ticket = issue(desk.secret, desk.annotator_id, last.public_id)
     said = {name: getattr(last, name) for name in (*_SAID, "vote_id", "play_count", "audio_on")}
-    return Lease(ticket, last.clip_id, public_id, last.purpose, last.received_at), said
+    return Lease(ticket, last.clip_id, last.public_id, last.purpose, last.received_at), said
 
 
 def _clip_of(connection: Connection, desk: Desk, public_id: str, ticket: str) -> t.AnyRow:

@@ -12,6 +12,8 @@ from caer_build.cli.annotate_project import AsJson, Db, Work, opened
 from caer_build.cli.annotate_votes import export_votes, import_votes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from caer_build.annotation.database import Database
     from caer_build.store import Workspace
 
@@ -30,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     )
     group.command("init")(init)
     group.command("invite")(invite)
+    group.command("revoke")(revoke)
     group.command("serve")(serve)
     group.command("status")(status)
     group.command("import")(import_votes)
@@ -60,9 +63,11 @@ def init(
 
     Example: [bold]caer annotate init work --set votes_per_clip=3[/bold]
 
-    Run it again after another build: clips that are new come in, frozen ones never change.
+    Run it again after another build: clips that are new come in, those of persons whom you deleted
+    are withdrawn, the others never change.
     """
     from caer_build.annotation.extending import extend, has_manager
+    from caer_build.annotation.office import now_ms
     from caer_build.annotation.whereabouts import remember
     from caer_build.cli.progress import Bars, command, say
 
@@ -71,12 +76,17 @@ def init(
             bars.started("freeze", "clips")
             extent = extend(
                 workspace, database, _pairs(assignments or []),
-                lambda done, n: bars.progressed("freeze", "clips", done, n),
+                lambda done, n: bars.progressed("freeze", "clips", done, n), now_ms(),
             )  # fmt: skip
             bars.finished("freeze", "clips", None)
             remember(workspace, None, base_url)
         made = "A project was made" if extent.is_new else f"The project had {extent.before} clips"
         typer.echo(f"{made}; {extent.added} clips came in.")
+        if extent.withdrawn:
+            typer.echo(
+                f"{extent.withdrawn} clips of deleted persons were withdrawn: their files are "
+                "gone, and their votes count no more."
+            )
         if extent.dropped:
             typer.echo(
                 f"{extent.dropped} of its clips are not kept by the build any more; they stay."
@@ -101,6 +111,36 @@ def invite(
     """
     with opened(work, db) as (workspace, database):
         typer.echo(_link(workspace, database, role, name))
+
+
+def revoke(
+    work: Work,
+    name: Annotated[str, typer.Option("--for", help="For whom the link was made, as you wrote.")],
+    db: Db = None,
+) -> None:
+    """Take back a link that nobody has used yet.
+
+    Example: [bold]caer annotate revoke work --for "Ada"[/bold]
+
+    Whoever opens it is told so. If several were made for that name, all are taken back.
+    """
+    from caer_build.annotation.accounts import MAX_NAME, open_invitations
+    from caer_build.annotation.accounts import revoke as take_back
+    from caer_build.annotation.office import now_ms
+    from caer_build.errors import VoteError
+
+    with opened(work, db) as (_, database), database.writing() as connection:
+        unused = open_invitations(connection, now_ms())
+        theirs = [invitation for invitation in unused if invitation.note == name[:MAX_NAME]]
+        if not theirs:
+            notes = ", ".join(repr(invitation.note) for invitation in unused) or "none at all"
+            raise VoteError(
+                f"No link that was made for {name!r} can still be used; found {notes}.",
+                "Whoever joined is retired on the page People.",
+            )
+        for invitation in theirs:
+            take_back(connection, invitation.token_sha256, None, now_ms())
+    typer.echo(f"{len(theirs)} links were taken back.")
 
 
 def serve(
@@ -134,6 +174,7 @@ def serve(
 
         place = place_of(workspace, database, base_url, trust_header, trusted_proxies or [])
         remember(workspace, db, base_url)
+        _warn_of_deleted(work, workspace, database)
         typer.echo(f"Labelling at {place.base_url or f'http://{address}:{port}'}. Stop with ^C.")
         serve_place(place, address, port)
 
@@ -146,10 +187,11 @@ def status(work: Work, db: Db = None, as_json: AsJson = False) -> None:
     from caer_build.annotation.office import Office
     from caer_build.annotation.overview import overview
 
-    with opened(work, db) as (_, database):
+    with opened(work, db) as (workspace, database):
         office = Office(database)
         with database.reading() as connection:
             found = overview(connection, office.clock())
+        _warn_of_deleted(work, workspace, database)
     if as_json:
         typer.echo(json.dumps({"title": office.settings.title, **asdict(found)}, indent=1))
         return
@@ -162,9 +204,28 @@ def status(work: Work, db: Db = None, as_json: AsJson = False) -> None:
         if n_clips:
             typer.echo(f"            {n_clips} {status.replace('_', ' ')}")
     typer.echo(f"gold clips  {found.gold}")
+    if found.withdrawn:
+        typer.echo(f"withdrawn   {found.withdrawn} clips, which are in none of these numbers")
     typer.echo(f"people      {people}; {found.retired} retired, {found.waiting} invited")
     typer.echo(f"waiting     {found.held} clips on desks")
     typer.echo(f"refused     {found.refused} requests and sign-ins in 24 hours")
+
+
+def _warn_of_deleted(work: Path, workspace: Workspace, database: Database) -> None:
+    """Says if clips are still given to people that a build has taken from the data set."""
+    from caer_build.annotation.withdrawal import to_withdraw
+    from caer_build.cli.progress import say
+    from caer_build.errors import StoreError
+
+    try:
+        n_left = len(to_withdraw(workspace, database))
+    except StoreError:
+        return  # nothing was built here: the project was made elsewhere
+    if n_left:
+        say(
+            f"{n_left} clips of deleted persons are still labelled here. "
+            f"Withdraw them: caer annotate init {work}"
+        )
 
 
 def _pairs(assignments: list[str]) -> dict[str, str]:

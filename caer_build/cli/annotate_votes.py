@@ -94,3 +94,5 @@ def export_votes(
         f"{found.n_votes} votes of {found.n_people} people on {found.n_clips} clips: "
         f"{', '.join(found.files)}"
     )
+    if found.n_withdrawn:
+        typer.echo(f"{found.n_withdrawn} votes on clips that were withdrawn were left out.")

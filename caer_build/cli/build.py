@@ -11,6 +11,9 @@ import typer
 
 from caer_build.errors import EXIT_FAILED, EXIT_UNFORESEEN
 
+_LABELLING = "annotation"
+"""Where a workspace has its labelling project. Named here: what labels need not be installed."""
+
 
 def add_to(app: typer.Typer) -> None:
     app.command("build")(build)
@@ -89,6 +92,11 @@ def build(
                 until=until,
             ).run()
         totals = summary.summarise(workspace, outcome)
+    if outcome.purged and (workspace.root / _LABELLING).is_dir():
+        totals["warnings"].append(
+            "Clips of a deleted person may be among those that are labelled. "
+            f"Withdraw them: caer annotate init {out}"
+        )
     if as_json:
         typer.echo(json.dumps(totals, indent=1))
     else:

@@ -97,6 +97,7 @@ def faults_of_books(connection: Connection) -> list[str]:
         n_open = sum(s.annotator_id is None for s in slots[clip.clip_id])
         if n_open != clip.n_open:
             found.append(f"{clip.clip_id} says {clip.n_open} open slots, has {n_open}")
+    found += _faults_of_withdrawn(connection, slots)
     for clip_id, rows in slots.items():
         found += [
             f"{clip_id}: slot {s.slot} and the votes of {s.annotator_id} differ"
@@ -109,4 +110,21 @@ def faults_of_books(connection: Connection) -> list[str]:
     kept = {(r.first, r.second): r.n_clips for r in connection.execute(select(t.pair))}
     if kept != dict(met):
         found.append("pairs are miscounted")
+    return found
+
+
+def _faults_of_withdrawn(connection: Connection, slots: dict[str, list[t.AnyRow]]) -> list[str]:
+    """What a clip that was withdrawn still has, and should not."""
+    found = []
+    at_work = set(connection.scalars(select(t.errand.c.clip_id)))
+    for clip in connection.execute(select(t.clip)):
+        n_slots = len(slots[clip.clip_id])
+        if n_slots != clip.n_slots:
+            found.append(f"{clip.clip_id} says {clip.n_slots} slots, has {n_slots}")
+        if clip.withdrawn_at is None:
+            continue
+        if not all(slot.answered for slot in slots[clip.clip_id]):
+            found.append(f"{clip.clip_id} was withdrawn and has an open slot or a lease")
+        if clip.clip_id in at_work:
+            found.append(f"{clip.clip_id} was withdrawn and is somebody's errand")
     return found

@@ -1,4 +1,5 @@
-"""The tables of the first release, and the rule that votes are only ever added.
+"""The tables of the first release, and two rules: votes are only ever added, and a clip that was
+withdrawn takes nothing new.
 
 Revision ID: 0001
 """
@@ -27,6 +28,30 @@ CREATE TRIGGER vote_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON vote
 FOR EACH STATEMENT EXECUTE FUNCTION vote_is_kept()
 """,
 )
+_TAKES_NO_MORE = ("errand", "vote")
+_SQLITE_TAKES_NO_MORE = """
+CREATE TRIGGER {table}_of_a_clip_that_takes_part BEFORE INSERT ON {table}
+WHEN (SELECT withdrawn_at FROM clip WHERE clip_id = NEW.clip_id) IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'the clip was withdrawn'); END
+"""
+# It waits for a withdrawal that is under way. What it refuses rests on a look that is too old, so
+# it says so as PostgreSQL does, and the transaction is tried again.
+_POSTGRESQL_TAKES_NO_MORE = """
+CREATE FUNCTION clip_takes_part() RETURNS trigger LANGUAGE plpgsql AS
+$$
+DECLARE since bigint;
+BEGIN
+    SELECT withdrawn_at INTO since FROM clip WHERE clip_id = NEW.clip_id FOR KEY SHARE;
+    IF since IS NOT NULL THEN
+        RAISE EXCEPTION 'the clip was withdrawn' USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN NEW;
+END $$
+"""
+_POSTGRESQL_TRIGGER = """
+CREATE TRIGGER {table}_of_a_clip_that_takes_part BEFORE INSERT ON {table}
+FOR EACH ROW EXECUTE FUNCTION clip_takes_part()
+"""
 
 
 def upgrade() -> None:
@@ -75,6 +100,7 @@ def upgrade() -> None:
         sa.Column("clip_id", sa.Text(), nullable=False),
         sa.Column("public_id", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
         sa.Column("show", sa.Text(), nullable=False),
         sa.Column("episode_id", sa.Text(), nullable=False),
         sa.Column("shot_id", sa.Text(), nullable=False),
@@ -104,8 +130,12 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "gold_emotion IS NOT NULL OR NOT is_practice", name=op.f("ck_clip_practice")
         ),
+        sa.CheckConstraint("n_open >= 0 AND n_open <= n_slots", name=op.f("ck_clip_open")),
+        sa.CheckConstraint("n_slots >= 1 OR withdrawn_at IS NOT NULL", name=op.f("ck_clip_slots")),
         sa.CheckConstraint(
-            "n_slots >= 1 AND n_open >= 0 AND n_open <= n_slots", name=op.f("ck_clip_open")
+            "withdrawn_at IS NULL OR (person_id IS NULL AND length(faces) = 0 AND n_open = 0 "
+            "AND gold_emotion IS NULL)",
+            name=op.f("ck_clip_withdrawn"),
         ),
         sa.CheckConstraint(
             "start_frame >= 0 AND start_frame < end_frame", name=op.f("ck_clip_span")
@@ -126,7 +156,17 @@ def upgrade() -> None:
         postgresql_where=sa.text("gold_emotion IS NOT NULL"),
     )
     op.create_index("ix_clip_shot", "clip", ["shot_id"], unique=False)
-    op.create_index("ix_clip_slots", "clip", ["clip_id", "n_slots", "n_open"], unique=False)
+    op.create_index(
+        "ix_clip_slots", "clip", ["clip_id", "n_slots", "n_open", "withdrawn_at"], unique=False
+    )
+    op.create_index(
+        "ix_clip_withdrawn",
+        "clip",
+        ["clip_id"],
+        unique=False,
+        sqlite_where=sa.text("withdrawn_at IS NOT NULL"),
+        postgresql_where=sa.text("withdrawn_at IS NOT NULL"),
+    )
     op.create_index(
         "ix_clip_wanted",
         "clip",
@@ -156,6 +196,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_event")),
     )
     op.create_index("ix_event_kind", "event", ["kind", "address", "at"], unique=False)
+    op.create_index("ix_event_about", "event", ["kind", "detail", "at"], unique=False)
     op.create_table(
         "invitation",
         sa.Column("token_sha256", sa.Text(), nullable=False),
@@ -168,9 +209,11 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("used_at", sa.BigInteger(), nullable=True),
         sa.Column("used_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "role IN ('annotator', 'adjudicator', 'manager')", name=op.f("ck_invitation_role")
         ),
+        sa.CheckConstraint("used_at IS NULL OR revoked_at IS NULL", name=op.f("ck_invitation_end")),
         sa.ForeignKeyConstraint(
             ["created_by"], ["annotator.annotator_id"], name=op.f("fk_invitation_created_by")
         ),
@@ -415,6 +458,10 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for event in ("UPDATE", "DELETE"):
             op.execute(_SQLITE_KEEPS_VOTES.format(event=event))
+        for table in _TAKES_NO_MORE:
+            op.execute(_SQLITE_TAKES_NO_MORE.format(table=table))
     else:
-        for statement in _POSTGRESQL_KEEPS_VOTES:
+        for statement in (*_POSTGRESQL_KEEPS_VOTES, _POSTGRESQL_TAKES_NO_MORE):
             op.execute(statement)
+        for table in _TAKES_NO_MORE:
+            op.execute(_POSTGRESQL_TRIGGER.format(table=table))
