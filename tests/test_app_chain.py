@@ -1,6 +1,6 @@
 """The whole chain in a real browser on the real server: from the manager's link to the votes.
 
-Pictures of all pages, light and dark, are left in the test's own folder, to be looked at.
+Pictures of all pages are left in the test's own folder, to be looked at.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +38,17 @@ class Camera:
     """Takes the pictures."""
 
     folder: Path
+    themes: Sequence[str]
     taken: set[str] = field(default_factory=set)
 
     def look(self, page: Any, name: str, sizes: Sequence[tuple[int, int]] = (WIDE,)) -> None:
-        """A page as it is, light and dark; the first time only."""
+        """A page as it is, in all themes; the first time only."""
         if name in self.taken:
             return
         self.taken.add(name)
         for size in sizes:
             page.set_viewport_size({"width": size[0], "height": size[1]})
-            for theme in ("dark", "light"):
+            for theme in self.themes:
                 page.emulate_media(color_scheme=theme)
                 page.wait_for_timeout(250)
                 which = "phone" if size == PHONE else "wide"
@@ -220,29 +220,34 @@ def exported(manager: Seat, file: Path) -> list[dict[str, str]]:
     """The rows of the file that the page *Export* gives."""
     manager.page.get_by_text("Leave out answers that were changed").click()
     link = manager.page.get_by_role("link", name="votes.csv")
+    # The link opens a page of its own, which is gone before the file could be caught.
     manager.page.wait_for_function(
-        "() => [...document.querySelectorAll('a')].some((a) => a.href.includes('votes.csv?latest=1'))"
+        """() => {
+            const links = [...document.querySelectorAll("a[href*='votes.csv?latest=1']")];
+            links.forEach((link) => link.removeAttribute("target"));
+            return links.length > 0;
+        }"""
     )
-    with manager.page.context.expect_event("page") as opened:
+    with manager.page.expect_download() as download:
         link.click()
-    with opened.value.expect_download() as download:
-        pass
     download.value.save_as(file)
     with file.open(newline="") as lines:
         return list(csv.DictReader(lines))
 
 
 @pytest.mark.parametrize(
-    ("n_clips", "names"),
+    ("n_clips", "names", "themes"),
     [
-        pytest.param(3, ["Ada"], id="short"),
-        pytest.param(10, ["Ada", "Bo", "Cleo"], id="whole", marks=pytest.mark.slow),
+        pytest.param(3, ["Ada"], ["light"], id="short"),
+        pytest.param(
+            10, ["Ada", "Bo", "Cleo"], ["dark", "light"], id="whole", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_from_the_first_link_to_the_votes(
-    browser: Any, tmp_path: Path, n_clips: int, names: list[str]
+    browser: Any, tmp_path: Path, n_clips: int, names: list[str], themes: list[str]
 ) -> None:
-    camera = Camera(tmp_path / "pictures")
+    camera = Camera(tmp_path / "pictures", themes)
     camera.folder.mkdir()
     port = free_port()
     workspace = built(tmp_path / "work", n_clips)
@@ -275,10 +280,8 @@ def test_from_the_first_link_to_the_votes(
         camera.look(manager.page, "progress")
         go(manager, "Agreement", "Agreement")
         if len(names) > 1:
-            values = dict(
-                pairwise(manager.page.get_by_test_id("stMetric").first.inner_text().split("\n"))
-            )
-            assert 0.5 < float(values["Krippendorff's alpha"]) < 1, values
+            alpha = manager.page.get_by_test_id("stMetric").filter(has_text="Krippendorff's alpha")
+            assert 0.5 < float(alpha.get_by_test_id("stMetricValue").inner_text()) < 1
         camera.look(manager.page, "agreement")
         go(manager, "Clips", "Clips")
         camera.look(manager.page, "review")

@@ -233,6 +233,7 @@ export class Work {
 
   #show(task, draft) {
     [this.#current, this.#view] = [new Answering(task, draft), "answer"];
+    this.#ticked = performance.now();
     this.#screen.view("answer");
     this.#screen.banner(bannerOf(task, draft), draft.revises !== null);
     this.#stage.show(task, this.#server.tasks.find((other) => other.clip !== task.clip));
@@ -347,6 +348,7 @@ export class Work {
       this.#screen.urge();
       return;
     }
+    this.#tick(); // who answers at the last frame has seen the last frame
     await this.#handOver(keep(this.#server.person.name, this.#current.body(this.#stage)));
   }
 
