@@ -1,6 +1,6 @@
 """The whole chain in a real browser on the real server: from the manager's link to the votes.
 
-Pictures of all pages are left in the test's own folder, to be looked at.
+The whole form leaves pictures of all pages in the test's own folder, to be looked at.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Camera:
 
     def look(self, page: Any, name: str, sizes: Sequence[tuple[int, int]] = (WIDE,)) -> None:
         """A page as it is, in all themes; the first time only."""
-        if name in self.taken:
+        if name in self.taken or not self.themes:
             return
         self.taken.add(name)
         for size in sizes:
@@ -178,7 +178,7 @@ def sign_out(seat: Seat, served: Served, camera: Camera) -> None:
     """By the page *Account*; the cookie is worth nothing afterwards."""
     cookies = {c["name"]: c["value"] for c in seat.page.context.cookies()}
     old = served.browser(Cookie=f"{SESSION_COOKIE}={cookies[SESSION_COOKIE]}")
-    assert old.get("/api/work").status_code == 200
+    assert old.get("/account").status_code == 200
     seat.page.get_by_role("link", name="Account").click()
     seat.page.get_by_role("button", name="Sign out").wait_for()
     camera.look(seat.page, "account")
@@ -238,7 +238,7 @@ def exported(manager: Seat, file: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("n_clips", "names", "themes"),
     [
-        pytest.param(3, ["Ada"], ["light"], id="short"),
+        pytest.param(3, ["Ada"], [], id="short"),
         pytest.param(
             10, ["Ada", "Bo", "Cleo"], ["dark", "light"], id="whole", marks=pytest.mark.slow
         ),
