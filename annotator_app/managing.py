@@ -1,4 +1,4 @@
-"""What the managers' pages share: doing what was asked for, and saying numbers and times."""
+"""What pages share: their head, doing what was asked for, and saying numbers and times."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+.!|~:$&^=-])")
 _SAY_LATER = "what_was_done"
 _CLOSER = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4.2rem 5rem 3rem; max-width: 1500px; }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3.8rem 1rem 2rem; } }
 [data-testid="stMainBlockContainer"] h1 { padding: 0.4rem 0 0.6rem; font-size: 2rem; }
 </style>"""
 """Tables and plots want the room that Streamlit leaves around them."""

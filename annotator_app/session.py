@@ -15,8 +15,10 @@ from caer_build.annotation.accounts import Account
 from caer_build.annotation.office import Office
 from caer_build.errors import NotAllowed
 
-LEAVE_SCRIPT = "window.location.assign('/sign-in')"
-"""the only script that a page may run; its digest stands in the content security policy"""
+_TO_SIGN_IN = "window.location.assign('/sign-in')"
+_TO_SIGN_OUT = "window.location.assign('/sign-out')"
+SCRIPTS = (_TO_SIGN_IN, _TO_SIGN_OUT)
+"""the only ones that a page may run; their digests stand in the content security policy"""
 _WHOSE = "whose_state_this_is"
 
 
@@ -72,17 +74,17 @@ def visit_as(*roles: str) -> Visit:
     return found
 
 
-def sign_out() -> NoReturn:
-    """Ends the session of this run, everywhere."""
-    place, token = current(), st.context.cookies.get(SESSION_COOKIE)
-    if token:
-        with place.office.database.writing() as connection:
-            sessions.end_session(connection, token, place.office.clock())
-    _leave()
+def sign_out() -> None:
+    """Leads to the door out, which first sends what the browser still holds."""
+    _run(_TO_SIGN_OUT)
 
 
 def _leave() -> NoReturn:
     st.session_state.clear()
     st.info("You are signed out.")
-    st.html(f"<script>{LEAVE_SCRIPT}</script>", unsafe_allow_javascript=True)
+    _run(_TO_SIGN_IN)
     st.stop()
+
+
+def _run(script: str) -> None:
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +35,7 @@ from caer_build.annotation import tables as t
 from caer_build.annotation.database import Database, sqlite_url
 from caer_build.annotation.founding import found
 from caer_build.annotation.freezing import media_file
-from caer_build.annotation.office import Office
+from caer_build.annotation.office import Office, now_ms
 from caer_build.annotation.project import Face, FrozenClip, ProjectSettings
 from caer_build.store import Workspace
 from tests.media import RATE, write_sound, write_video
@@ -189,6 +189,7 @@ def bench(
     lengths: Sequence[int] = (20, 20, 20, 20),
     silent: Sequence[int] = (),
     practice: Sequence[tuple[str, str]] = (),
+    clock: Callable[[], int] = now_ms,
     **settings: object,
 ) -> Iterator[Bench]:
     """A served project with one annotator.
@@ -197,6 +198,7 @@ def bench(
         lengths: frames a clip, at 25 a second.
         silent: numbers of the clips without sound.
         practice: (emotion, reason) of the first clips, which are the qualification round.
+        clock: the server's, in ms since 1970.
     """
     workspace = Workspace(folder)
     clips = [real_clip(workspace, k, n, k not in silent) for k, n in enumerate(lengths)]
@@ -217,7 +219,7 @@ def bench(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    served = Bench(Place(workspace, Office(database)), port)
+    served = Bench(Place(workspace, Office(database, clock)), port)
     served.add_person(qualified=not practice)
     served.start()
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow.parquet as pq
 from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
@@ -26,9 +27,12 @@ from caer_build.annotation.freezing import media_file, media_folder
 from caer_build.annotation.office import Office, now_ms
 from caer_build.annotation.project import Face, FrozenClip, ProjectSettings
 from caer_build.annotation.whereabouts import database_url, remember
-from caer_build.store import Workspace
+from caer_build.arrow import to_table
+from caer_build.records import ClipBox
+from caer_build.store import Workspace, sha256_of
 from tests.annotating import frozen
 from tests.media import HEIGHT, N_FRAMES, RATE, WIDTH, write_sound, write_video
+from tests.toy_workspace import Toy, add_episode
 
 PASSWORD = "correct horse battery"
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
@@ -53,6 +57,28 @@ def real_clip(number: int) -> FrozenClip:
         length_ms=N_FRAMES * 1000 // RATE, width=WIDTH, height=HEIGHT,
         times_ms=tuple(k * 1000 // RATE for k in range(N_FRAMES)), faces=(Face(True, boxes),),
     )  # fmt: skip
+
+
+def built(root: Path, n_clips: int) -> Workspace:
+    """A workspace as a build leaves it, with so many kept clips of its one episode."""
+    toy = Toy()
+    add_episode(toy, "toy.s01e01", n_clips)
+    files = clip_files(root.parent / f"made-{root.name}", n_clips)
+    clips_folder = root / "clips"
+    kept, boxes = [], []
+    for clip, file in zip(toy.clips, files, strict=True):
+        kept.append(replace(clip, file=f"clips/{clip.clip_id}.mp4", file_sha256=sha256_of(file)))
+        boxes += [
+            ClipBox(clip.clip_id, k, str(clip.track_id), True, 1.0, 2.0, 30.0, 40.0, False)
+            for k in range(N_FRAMES)
+        ]
+    toy.clips[:] = kept
+    workspace = toy.write(root)
+    clips_folder.mkdir(exist_ok=True)
+    for clip, file in zip(kept, files, strict=True):
+        (root / str(clip.file)).write_bytes(file.read_bytes())
+    pq.write_table(to_table(ClipBox, boxes), workspace.tables / "clip_boxes.parquet")
+    return workspace
 
 
 def make_workspace(

@@ -17,36 +17,12 @@ from caer_build.annotation.database import Database
 from caer_build.annotation.office import Office
 from caer_build.annotation.whereabouts import database_url
 from caer_build.arrow import from_table, to_table
-from caer_build.records import Clip, ClipBox
-from caer_build.store import Workspace, sha256_of
+from caer_build.records import Clip
+from caer_build.store import Workspace
 from tests.building import caer
-from tests.media import N_FRAMES
-from tests.serving import clip_files
-from tests.toy_workspace import Toy, add_episode
+from tests.serving import built
 
 LINK = re.compile(r"http://127\.0\.0\.1:8501/join/\S{32}")
-
-
-def built(root: Path, n_clips: int) -> Workspace:
-    """A workspace as a build leaves it, with so many kept clips of its one episode."""
-    toy = Toy()
-    add_episode(toy, "toy.s01e01", n_clips)
-    files = clip_files(root.parent / f"made-{root.name}", n_clips)
-    clips_folder = root / "clips"
-    kept, boxes = [], []
-    for clip, file in zip(toy.clips, files, strict=True):
-        kept.append(replace(clip, file=f"clips/{clip.clip_id}.mp4", file_sha256=sha256_of(file)))
-        boxes += [
-            ClipBox(clip.clip_id, k, str(clip.track_id), True, 1.0, 2.0, 30.0, 40.0, False)
-            for k in range(N_FRAMES)
-        ]
-    toy.clips[:] = kept
-    workspace = toy.write(root)
-    clips_folder.mkdir(exist_ok=True)
-    for clip, file in zip(kept, files, strict=True):
-        (root / str(clip.file)).write_bytes(file.read_bytes())
-    pq.write_table(to_table(ClipBox, boxes), workspace.tables / "clip_boxes.parquet")
-    return workspace
 
 
 def rebuilt(workspace: Workspace, n_clips: int) -> None:

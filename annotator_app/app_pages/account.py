@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from annotator_app.managing import begin, plain
 from annotator_app.session import sign_out, visit
 
 here = visit()
-st.title(here.account.name)
+begin(plain(here.account.name))
 st.write(f"You take part in **{here.office.settings.title}** as {here.account.role}.")
 if here.account.languages:
     st.write(f"Languages you understand: {here.account.languages}")

@@ -107,9 +107,11 @@ def _decide(office: Office, account: Account, lease: Lease) -> None:
                 st.error(str(error))
             else:
                 since.pop(lease.ticket)
+                n_disputes.clear()
                 st.rerun()
         if leave.button("Rather not", width="stretch", help="Goes to another adjudicator"):
             office.leave_dispute(account.annotator_id, lease.public_id, lease.ticket)
+            n_disputes.clear()
             st.rerun()
 
 

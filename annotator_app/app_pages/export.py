@@ -30,7 +30,7 @@ def show(_office: Office, _account: Account) -> None:
     for column, (title, (ending, words)) in zip(
         st.columns(len(_FORMATS)), _FORMATS.items(), strict=True
     ):
-        with column.container(border=True):
+        with column.container(border=True, height="stretch"):
             st.subheader(title)
             st.write(words)
             st.link_button(

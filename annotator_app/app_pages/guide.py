@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from annotator_app.guide_text import EMOTION_ENTRIES, KEYS, RULES, SPECIAL_ANSWERS
+from annotator_app.managing import begin
 from annotator_app.session import visit
 from caer_build.annotation.practice import Example, examples
 from caer_build.annotation.project import STEP_WORDS
@@ -71,7 +72,7 @@ def _practice(own: list[Example]) -> None:
 here = visit()
 with here.office.database.reading() as connection:
     practised = examples(connection, here.account.annotator_id)
-st.title("How to label")
+begin("How to label")
 st.write(
     "You watch short clips and say which emotion you perceive in one person. Several people label "
     "each clip, and none of them knows what the others said."

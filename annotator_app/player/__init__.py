@@ -13,6 +13,7 @@
       answering.js             the answer in progress
       missing.js wording.js    what is said about an answer
       screen.js dialogs.js pages.js worktime.js
+    leaving.js                 on the page to sign out: sends what has not arrived
 
 It talks to ``/api/`` by itself, so neither a key nor an answer makes Streamlit run the page again.
 """

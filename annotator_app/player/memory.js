@@ -60,6 +60,15 @@ export function dropDraft(draft) {
   write(DRAFTS, others);
 }
 
+/** Forgets the draft of an answer that has been sent; `body`: as Answering makes it. */
+export const dropSent = (body) => dropDraft({ key: keyOf(body, body.revises) });
+
+/** What was chosen for clips that this person held and, going by `clips`, holds no more. */
+export function lostDrafts(clips) {
+  return Object.values(read(DRAFTS)).filter(({ clip, revises, emotion, flag }) =>
+    revises === null && (emotion || flag) && !clips.includes(clip));
+}
+
 /** Forgets what was begun for clips that are not held any more, and for changes that ended. */
 export function forgetOthers(clips) {
   const { revising } = session();

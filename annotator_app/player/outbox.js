@@ -64,14 +64,17 @@ export async function untilAnswered(question, tell) {
  * Throws Refused when the server says no.
  */
 export async function deliver(entry, server, tell) {
-  const send = () => post(entry.path, withWaiting(entry), server.csrf);
+  const sent = () => send(entry, server.csrf);
   try {
-    return await untilAnswered(send, tell);
+    return await untilAnswered(sent, tell);
   } catch (error) {
     if (error.status !== 403 || error.body.next || !(await isStale(server))) throw error;
-    return untilAnswered(send, tell);
+    return untilAnswered(sent, tell);
   }
 }
+
+/** Sends once; throws Unreachable or Refused. */
+export const send = (entry, csrf) => post(entry.path, withWaiting(entry), csrf);
 
 function withWaiting({ body, at }) {
   if (!("waited_ms" in body)) return body;
@@ -103,6 +106,10 @@ export function untilWorthATry(ms) {
   });
 }
 
+// Another window has sent it: this one need not hold anybody back over it.
+window.addEventListener("storage", ({ key, newValue }) => {
+  if (newValue === null) unsent.delete(key);
+});
 window.addEventListener("beforeunload", (event) => {
   if (unsent.size > 0) event.preventDefault();
 });

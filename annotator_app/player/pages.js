@@ -80,6 +80,17 @@ export const refusedLater = (refused, said, go) => ({
   actions: [{ text: "Go on", key: "Enter", act: go }],
 });
 
+/** `said`: of each clip what was chosen, in words. */
+export const lost = (said, go) => ({
+  title: "The clip you were at is not yours any more",
+  text: [
+    "It waited for you too long and was given to somebody else, or you answered it in another " +
+      "window. What you had chosen was not sent:",
+    ...said.map((words) => `${words}.`),
+  ],
+  actions: [{ text: "Next clip", key: "Enter", act: go }],
+});
+
 /** `label(code)`: what is printed on a key. */
 export const helpRows = (label, n_steps, stepCode) => [
   [["1", "…", "7"], "the emotion"],

@@ -122,7 +122,7 @@ export class Screen {
   toggle(name, on) {
     this.part(name).setAttribute("aria-pressed", String(on));
     if (name === "box") this.part("face").hidden = !on;
-    else this.part("sound-word").textContent = on ? "Sound on" : "Sound off";
+    else this.part("sound-word").textContent = on ? " on" : " off";
   }
 
   playing({ playing, speed, share }) {

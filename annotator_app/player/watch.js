@@ -2,6 +2,7 @@
 
 import { Deck } from "./deck.js";
 
+const AROUND_PX = 300;
 const watching = new WeakMap();
 
 /** Shows `task` in `root`, which holds watch.html; `heard(clip)` is called once it was played from
@@ -52,7 +53,9 @@ class Watch {
     [this.#task, this.#told] = [task, null];
     const player = this.#part("player");
     player.style.setProperty("--shape", task.width / task.height);
-    player.style.setProperty("--room", `${Math.min(760, 1.7 * (window.innerHeight - 220))}px`);
+    // As large as the page around it leaves room for, whatever the width of its column.
+    const width = `min(100%, ${((window.innerHeight - AROUND_PX) * task.width) / task.height}px)`;
+    this.#part("stage").style.width = this.#part("played").parentElement.style.width = width;
     this.#part("face").hidden = !this.#box;
     this.#cover(null);
     this.#deck.show(task);

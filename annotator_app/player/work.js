@@ -10,7 +10,9 @@ import { Answering } from "./answering.js";
 import { askBreak, askDecline, askReason, showHelp } from "./dialogs.js";
 import { listen } from "./input.js";
 import { printedKeys, stepCode } from "./keys.js";
-import { belongsTo, changeOf, draftOf, forgetOthers, remember, session } from "./memory.js";
+import {
+  belongsTo, changeOf, draftOf, dropSent, forgetOthers, lostDrafts, remember, session,
+} from "./memory.js";
 import { missing, missingLine } from "./missing.js";
 import { deliver, drop, keep, untilAnswered, waiting } from "./outbox.js";
 import * as pages from "./pages.js";
@@ -91,16 +93,25 @@ export class Work {
       try {
         Object.assign(this.#server, await deliver(entry, this.#server, this.#tellTrouble));
         drop(entry);
+        dropSent(entry.body);
         this.#screen.say("Saved", "good");
       } catch (error) {
         this.#refusedLater(entry, error);
         return;
       }
     }
+    const lost = lostDrafts(this.#server.tasks.map((task) => task.clip));
     this.#apply(this.#server);
     if (session().revising) await this.#undo();
+    else if (lost.length > 0) this.#tellLost(lost);
     else await this.#next();
   };
+
+  /** They were away for longer than a clip is kept. */
+  #tellLost(drafts) {
+    const said = drafts.map((draft) => inWords(draft, this.#server.confidence));
+    this.#page(pages.lost(said, this.#next));
+  }
 
   #turnedAway(error) {
     if (!(error instanceof Refused)) throw error;
@@ -171,6 +182,7 @@ export class Work {
   #refusedLater(entry, error) {
     if (this.#isTurnedAway(error)) return;
     drop(entry);
+    dropSent(entry.body);
     const said = inWords(entry.body, this.#server.confidence);
     this.#page(pages.refusedLater(error, said, this.#load));
   }
@@ -221,6 +233,7 @@ export class Work {
 
   #show(task, draft) {
     [this.#current, this.#view] = [new Answering(task, draft), "answer"];
+    this.#ticked = performance.now();
     this.#screen.view("answer");
     this.#screen.banner(bannerOf(task, draft), draft.revises !== null);
     this.#stage.show(task, this.#server.tasks.find((other) => other.clip !== task.clip));
@@ -335,6 +348,7 @@ export class Work {
       this.#screen.urge();
       return;
     }
+    this.#tick(); // who answers at the last frame has seen the last frame
     await this.#handOver(keep(this.#server.person.name, this.#current.body(this.#stage)));
   }
 

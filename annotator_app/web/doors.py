@@ -1,6 +1,7 @@
 """The doors: signing in and out, joining by invitation, the welcome at the first visit.
 
-Plain HTML pages that need neither script nor socket.
+Plain HTML pages that need neither script nor socket; only the way out has a script, which sends
+answers that have not arrived.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from annotator_app.tokens import DEVICE_COOKIE, SESSION_COOKIE
 from annotator_app.web import oidc
 from annotator_app.web.forms import check_form_token, form_token, keep_form_token, read_form
 from annotator_app.web.gate import Visitor, visitor_of
+from annotator_app.web.headers import DOOR_POLICY, LEAVING_POLICY
 from annotator_app.web.oidc import Identity
 from annotator_app.web.refusals import Refusals
 from annotator_app.web.rendering import page, style
@@ -144,10 +146,19 @@ class Doors:
 
     async def show_sign_out(self, request: Request) -> Response:
         """Asks once more; a link alone signs nobody out."""
-        return self._page(request, "sign_out")
+        # Who pressed "Sign out" on a page of ours has said it: the script goes on by itself.
+        from_ours = request.headers.get("sec-fetch-site") == "same-origin"
+        return self._page(
+            request, "sign_out", policy=LEAVING_POLICY, account=visitor_of(request).account,
+            at_once=from_ours and request.method == "GET",
+        )  # fmt: skip
 
     async def sign_out(self, request: Request) -> Response:
-        """Ends the session and all its sockets."""
+        """Ends the session and all its sockets.
+
+        What the player keeps in the browser stays there: answers that have not arrived are sent
+        when the same person comes back, and nobody else's session takes or shows them.
+        """
         visitor = visitor_of(request)
         if visitor.token is not None:
             token = visitor.token
@@ -160,7 +171,7 @@ class Doors:
             self._sockets.end(token)
         response = RedirectResponse("/sign-in", 303)
         response.delete_cookie(SESSION_COOKIE)
-        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        response.headers["Clear-Site-Data"] = '"cache"'
         return response
 
     async def show_join(self, request: Request) -> Response:
@@ -308,14 +319,22 @@ class Doors:
         oidc.forget(request, response)
         return response
 
-    def _page(self, request: Request, template: str, status: int = 200, **said: object) -> Response:
+    def _page(
+        self,
+        request: Request,
+        template: str,
+        status: int = 200,
+        policy: str = DOOR_POLICY,
+        **said: object,
+    ) -> Response:
         visitor = visitor_of(request)
         token = form_token(request, visitor)
         error = getattr(request.state, "error", None)
         if error is not None and status == 200:
             status = 403 if isinstance(error, NotAllowed) else 400
         response = page(
-            template, status, title=self._office.settings.title, csrf=token, error=error, **said
-        )
+            template, status, policy,
+            title=self._office.settings.title, csrf=token, error=error, **said,
+        )  # fmt: skip
         keep_form_token(response, visitor, token)
         return response

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 
-from annotator_app.session import LEAVE_SCRIPT
+from annotator_app.session import SCRIPTS
 
 DOOR_POLICY = (
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+LEAVING_POLICY = f"{DOOR_POLICY}; script-src 'self'; connect-src 'self'"
+"""of the way out, where a script of ours sends what has not arrived yet"""
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -42,7 +44,7 @@ def add_security_headers(headers: MutableHeaders, path: str, is_tls: bool) -> No
 @lru_cache(maxsize=1)
 def app_policy() -> str:
     """What Streamlit's page needs: its own files, its one inline script, inline styles."""
-    scripts = [*_INLINE_SCRIPT.findall(_streamlit_page()), LEAVE_SCRIPT]
+    scripts = [*_INLINE_SCRIPT.findall(_streamlit_page()), *SCRIPTS]
     hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     return (
         f"default-src 'self'; script-src 'self' blob: {hashes}; style-src 'self' 'unsafe-inline'; "

@@ -10,8 +10,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
-from annotator_app.web.headers import DOOR_POLICY
-
 _FOLDER = Path(__file__).parent / "templates"
 _STYLE, _ICON = "door.css", "icon.svg"
 
@@ -24,10 +22,10 @@ def _templates() -> Environment:
     )  # fmt: skip
 
 
-def page(template: str, status: int, **said: object) -> HTMLResponse:
+def page(template: str, status: int, policy: str, **said: object) -> HTMLResponse:
     """A page from its template; everything said is escaped."""
     text = _templates().get_template(f"{template}.html.jinja").render(**said)
-    return HTMLResponse(text, status, {"Content-Security-Policy": DOOR_POLICY})
+    return HTMLResponse(text, status, {"Content-Security-Policy": policy})
 
 
 async def style(request: Request) -> Response:

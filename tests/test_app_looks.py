@@ -1,0 +1,136 @@
+"""Pages that are empty on the first day, with what stands on them later, in a real browser.
+
+Pictures are left in the test's own folder, to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from annotator_app.tokens import SESSION_COOKIE
+from caer_build.annotation import gold
+from caer_build.annotation import tables as t
+from caer_build.annotation.office import now_ms
+from tests.player_seat import WIDE, Seat, chromium
+from tests.serving import Browser, Served, answer_body, make_workspace, serving
+
+pytestmark = pytest.mark.xdist_group("browser")
+REASONS = (
+    ("Happy", "She laughs, and her voice rises at the end of each sentence."),
+    ("Sad", "He smiles, but looks at the floor; his voice is slow and gives way at the end."),
+    ("Neutral", "She reads out an address."),
+    ("Anger", "The jaw is set, the words are clipped. That he speaks softly does not change it."),
+)
+SAID = ("Happy", "Sad", "Disgust", None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium with its usual rule on sound."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A project whose last clips are a practice set."""
+    workspace = make_workspace(tmp_path_factory.mktemp("looks") / "work", n_clips=10)
+    with serving(workspace) as running:
+        running.member("Ines Albrecht", "manager")
+        manager = running.annotator_id("Ines Albrecht")
+        with running.database.writing() as connection:
+            query = select(t.clip.c.clip_id).order_by(t.clip.c.position.desc())
+            clips = connection.scalars(query.limit(len(REASONS))).all()
+            for clip_id, (emotion, reason) in zip(clips, REASONS, strict=True):
+                gold.mark_gold(connection, clip_id, emotion, reason, by=manager, now_ms=now_ms())
+                gold.set_practice(connection, clip_id, True, manager, now_ms())
+        yield running
+
+
+def practise(member: Browser) -> None:
+    """Goes through the practice round; the answers are those of SAID, in some order."""
+    for emotion in SAID:
+        task = member.work()["tasks"][0]
+        said: dict[str, object] = {"emotion": emotion}
+        if emotion is None:
+            said |= {"flag": "cannot_tell", "confidence_step": None}
+        assert member.post("/api/answer", answer_body(task, **said)).status_code == 200
+
+
+def seat_of(browser: Any, member: Browser) -> Seat:
+    made = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
+    made.set_default_timeout(20_000)
+    made.add_cookies([{"name": SESSION_COOKIE, "value": member.token, "url": member.base_url}])
+    return Seat(made.new_page(), member.base_url)
+
+
+def look(seat: Seat, folder: Path, name: str) -> None:
+    for theme in ("dark", "light"):
+        seat.page.emulate_media(color_scheme=theme)
+        seat.page.wait_for_timeout(400)
+        seat.page.screenshot(path=folder / f"{name}-{theme}.png")
+
+
+def test_the_guide_keeps_practice_clips(browser: Any, served: Served, tmp_path: Path) -> None:
+    member = served.member("Ada")
+    practise(member)
+    seat = seat_of(browser, member)
+    seat.page.goto(f"{seat.url}/guide")
+    heading = seat.page.get_by_role("heading", name="Your practice clips")
+    heading.wait_for()
+    videos = seat.page.locator("video")
+    assert videos.count() == len(REASONS)
+    seat.page.wait_for_function(
+        "() => [...document.querySelectorAll('video')].every((v) => v.readyState >= 1)"
+    )
+    for emotion, reason in REASONS:
+        assert seat.page.get_by_text(f"Expected: {emotion}").count() == 1
+        assert seat.page.get_by_text(reason).count() == 1
+    heading.scroll_into_view_if_needed()
+    look(seat, tmp_path, "guide-practice")
+
+
+def test_ties_are_decided_and_made_gold(browser: Any, served: Served, tmp_path: Path) -> None:
+    for name, emotion in (("Bea", "Happy"), ("Cleo", "Surprise"), ("Dan", "Fear")):
+        member = served.member(name)
+        with served.database.writing() as connection:
+            mine = t.annotator.c.name == name
+            connection.execute(t.annotator.update().where(mine).values(qualified_at=now_ms()))
+        while tasks := member.work()["tasks"]:
+            assert member.post("/api/answer", answer_body(tasks[0], emotion=emotion)).is_success
+    judge = seat_of(browser, served.member("Yusuf Demir", "adjudicator"))
+    for number in range(2):
+        judge.page.goto(f"{judge.url}/adjudicate")
+        judge.page.get_by_text("Answer first").wait_for()
+        judge.until("part('player')")
+        if number == 0:
+            judge.page.wait_for_timeout(500)
+            look(judge, tmp_path, "ties-judge")
+        judge.page.get_by_text("Surprise", exact=True).click()
+        judge.page.get_by_text("I am fairly sure.").click()
+        judge.page.locator("[data-do=restart]").click()
+        send = judge.page.get_by_role("button", name="Send")
+        judge.page.get_by_text("Ready to send.").wait_for()
+        send.click()
+        judge.page.get_by_text("What you decided, and what others had said").wait_for()
+    look(judge, tmp_path, "ties-judged")
+    boss = seat_of(browser, served.member("Dr. Boss", "manager"))
+    boss.page.goto(f"{boss.url}/adjudicate")
+    table = boss.page.get_by_test_id("stDataFrame")
+    table.wait_for()
+    boss.page.wait_for_timeout(800)
+    look(boss, tmp_path, "ties-manager")
+    box = table.bounding_box()
+    boss.page.mouse.click(box["x"] + 15, box["y"] + 52)
+    boss.page.get_by_role("button", name="Make it gold: Surprise").wait_for()
+    look(boss, tmp_path, "ties-manager-row")
+    boss.page.get_by_role("button", name="Make it gold: Surprise").click()
+    boss.page.get_by_text("The clip is gold.").wait_for()
+    with served.database.reading() as connection:
+        found = [g for g in gold.gold_clips(connection) if not g.is_practice]
+    assert [g.emotion for g in found] == ["Surprise"]

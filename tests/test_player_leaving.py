@@ -1,0 +1,141 @@
+"""Signing out with answers that have not arrived: they are sent first, or kept and spoken of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotator_app.tokens import SESSION_COOKIE
+from caer_build.annotation import sessions
+from caer_build.annotation import tables as t
+from tests.player_seat import Seat, chromium
+from tests.player_server import Bench, bench
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium with its usual rule on sound."""
+    with chromium() as opened:
+        yield opened
+
+
+def is_signed_in(seat: Seat) -> bool:
+    return bool(seat.page.context.request.get(f"{door(seat)}/api/work").ok)
+
+
+def door(seat: Seat) -> str:
+    return seat.url.removesuffix("/bench")
+
+
+def answer_in_vain(seat: Seat) -> None:
+    """Sends an answer that does not get through."""
+    seat.press("6", "g")
+    seat.until_heard()
+    seat.page.context.route("**/api/answer", lambda route: route.abort())
+    seat.press("Enter")
+    seat.until_says("status", "Not saved yet")
+    seat.page.on("dialog", lambda dialog: dialog.accept())
+
+
+def press_sign_out(seat: Seat) -> None:
+    """As the account page does."""
+    seat.page.evaluate("window.location.assign('/sign-out')")
+    seat.page.wait_for_url("**/sign-*")
+
+
+def sign_in_again(seat: Seat, served: Bench, person: int) -> None:
+    office = served.office
+    with office.database.writing() as connection:
+        token = sessions.open_session(connection, served.people[person], office.clock())
+    seat.page.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": seat.url}])
+
+
+def said_of(served: Bench) -> list[tuple[int, str]]:
+    return [(v.annotator_id, v.emotion) for v in served.votes()]
+
+
+def test_with_nothing_under_way_it_takes_one_press(browser: Any, tmp_path: Path) -> None:
+    with bench(tmp_path) as served:
+        seat = Seat.at(browser, served).open()
+        complaints: list[str] = []
+        seat.page.on("console", lambda m: complaints.append(m.text) if "Policy" in m.text else None)
+        seat.page.goto(f"{door(seat)}/sign-out")  # as a link from elsewhere would
+        seat.page.get_by_role("heading", name="Sign out?").wait_for()
+        seat.page.wait_for_timeout(300)
+        assert is_signed_in(seat)
+        seat.page.get_by_role("link", name="Go on working").wait_for()
+        seat.page.goto(seat.url)
+        seat.until_view("answer")
+        press_sign_out(seat)
+        seat.page.wait_for_url("**/sign-in")
+        assert not is_signed_in(seat)
+        assert complaints == []
+        assert seat.complaints == []
+
+
+def test_what_has_not_arrived_is_sent_before(browser: Any, tmp_path: Path) -> None:
+    with bench(tmp_path) as served:
+        seat = Seat.at(browser, served).open()
+        answer_in_vain(seat)
+        press_sign_out(seat)
+        words = seat.page.get_by_text("One answer did not reach the server.")
+        words.wait_for()
+        seat.page.screenshot(path=tmp_path / "sign-out-waiting.png")
+        assert is_signed_in(seat)
+        assert served.votes() == []
+        seat.page.context.unroute("**/api/answer")
+        seat.page.get_by_role("button", name="Try again").click()
+        seat.page.wait_for_url("**/sign-in")
+        assert not is_signed_in(seat)
+        assert said_of(served) == [(served.people[0], "Sad")]
+        sign_in_again(seat, served, 0)
+        seat.page.goto(seat.url)
+        seat.until_view("answer")
+        assert len(served.votes()) == 1, "sent once"
+        assert seat.complaints == []
+
+
+def test_it_waits_in_the_browser_for_its_own_person(browser: Any, tmp_path: Path) -> None:
+    with bench(tmp_path) as served:
+        served.add_person()
+        seat = Seat.at(browser, served).open()
+        answer_in_vain(seat)
+        press_sign_out(seat)
+        seat.page.get_by_text("It stays in this browser").wait_for()
+        seat.page.get_by_role("button", name="Sign out").click()
+        seat.page.wait_for_url("**/sign-in")
+        assert not is_signed_in(seat)
+        seat.page.context.unroute("**/api/answer")
+        sign_in_again(seat, served, 1)
+        seat.page.goto(seat.url)
+        seat.until_title("Sound check")
+        assert served.votes() == [], "nobody else's session takes it"
+        press_sign_out(seat)
+        seat.page.wait_for_url("**/sign-in")
+        sign_in_again(seat, served, 0)
+        seat.page.goto(seat.url)
+        seat.until_says("status", "Saved")
+        assert said_of(served) == [(served.people[0], "Sad")]
+
+
+def test_what_is_not_taken_any_more_is_said(browser: Any, tmp_path: Path) -> None:
+    with bench(tmp_path, votes_per_clip=1) as served:
+        served.add_person()
+        seat = Seat.at(browser, served).open()
+        answer_in_vain(seat)
+        with served.office.database.writing() as connection:
+            held = t.slot.c.annotator_id == served.people[0]
+            connection.execute(t.slot.update().where(held).values(annotator_id=served.people[1]))
+        seat.page.goto("about:blank")
+        seat.page.context.unroute("**/api/answer")
+        seat.page.goto(f"{door(seat)}/sign-out")
+        seat.page.get_by_text("given to somebody else").wait_for()
+        assert "(Sad)" in seat.page.locator("[data-part=words]").inner_text()
+        seat.page.get_by_role("button", name="Sign out").click()
+        seat.page.wait_for_url("**/sign-in")
+        assert served.votes() == []
