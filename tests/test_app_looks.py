@@ -95,6 +95,7 @@ def test_the_guide_keeps_practice_clips(browser: Any, served: Served, tmp_path: 
     look(seat, tmp_path, "guide-practice")
 
 
+@pytest.mark.slow
 def test_ties_are_decided_and_made_gold(browser: Any, served: Served, tmp_path: Path) -> None:
     for name, emotion in (("Bea", "Happy"), ("Cleo", "Surprise"), ("Dan", "Fear")):
         member = served.member(name)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.building import build, caer, digests
+from tests.media import remux
 
 QUICK = ("--recipe", "quick")
 
@@ -96,16 +97,18 @@ def test_moved_sources_and_one_threshold(brief_episode: Path, tmp_path: Path) ->
 
 @pytest.mark.timeout(600)
 def test_an_added_episode_renames_nobody_and_encodes_nothing_again(
-    episodes: Path, tmp_path: Path
+    data: Path, brief_episode: Path, tmp_path: Path
 ) -> None:
     import pandas as pd
 
     work = tmp_path / "work"
-    build(work, episodes / "lobby.s01e02.mp4", options=QUICK)
+    # The first seconds of one, and another that shows some of its people.
+    build(work, brief_episode, options=[*QUICK, "--show", "lobby"])
     old = pd.read_parquet(work / "tables" / "identities.parquet").set_index("track_id").person_id
     pieces = {f: f.stat().st_mtime_ns for f in work.glob("stages/cutting/*/pieces/*/clip.mp4")}
     assert pieces
-    build(work, episodes, options=QUICK)
+    earlier = data / "episodes" / "lobby.s01e01.mp4"
+    build(work, remux(earlier, tmp_path / "a.mp4", "-t", "12"), options=[*QUICK, "--show", "lobby"])
     new = pd.read_parquet(work / "tables" / "identities.parquet").set_index("track_id").person_id
     assert new[old.index].tolist() == old.tolist()
     assert all(f.stat().st_mtime_ns == t for f, t in pieces.items())

@@ -48,7 +48,10 @@ def label_of(rule: str, *said: str, **how: Any) -> Label:
     return make_labels([ballot("c", *said, **how)], rule)[0]
 
 
-@pytest.mark.parametrize("rule", RULES)
+_SLOW = [pytest.param(r, marks=pytest.mark.slow) if r == "mace" else r for r in RULES]
+
+
+@pytest.mark.parametrize("rule", _SLOW)
 def test_flags_and_missing_answers_are_treated_alike_by_all(rule: str) -> None:
     said = {
         "broken": ("broken", "broken", "Sad"),
@@ -182,10 +185,10 @@ def test_the_confidence_free_rules_are_crowd_kits_apart_from_ties() -> None:
 
 @pytest.fixture(scope="module", params=[True, False], ids=["says something", "is noise"])
 def gains(request: pytest.FixtureRequest) -> tuple[bool, dict[str, float]]:
-    """Whether confidence says something, and what ours is ahead of others by, over three seeds."""
+    """Whether confidence says something, and what ours is ahead of others by, over two seeds."""
     found: dict[str, list[float]] = {"majority": [], "dawid-skene": []}
-    for seed in range(3):
-        ballots, truth = simulate(seed, informative=request.param, n_clips=1500)
+    for seed in range(2):
+        ballots, truth = simulate(seed, informative=request.param, n_clips=1000)
         ours = accuracy(RULES["confidence-weighted"](ballots, EMOTIONS), truth)
         for name, ahead in found.items():
             ahead.append(ours - accuracy(RULES[name](ballots, EMOTIONS), truth))

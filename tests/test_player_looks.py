@@ -72,7 +72,7 @@ def browser() -> Iterator[Any]:
     ("theme", "size"),
     [
         pytest.param("light", WIDE, id="light-wide"),
-        pytest.param("dark", PHONE, id="dark-phone"),
+        pytest.param("dark", PHONE, id="dark-phone", marks=pytest.mark.slow),
         pytest.param("dark", WIDE, id="dark-wide", marks=pytest.mark.slow),
         pytest.param("light", PHONE, id="light-phone", marks=pytest.mark.slow),
     ],

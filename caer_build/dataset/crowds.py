@@ -6,6 +6,7 @@ probabilities are taken, and ties stay ties.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,11 @@ def _fitted(
         return flat
     table = pd.DataFrame(rows, columns=["task", "worker", "label"])
     model = getattr(aggregation, name)(**settings)
+    # It warns of pandas' future ways at every round, which says nothing to our users.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        probabilities = model.fit_predict_proba(table)
     # Of tasks without an answer it knows nothing, of labels that nobody chose neither.
-    found = model.fit_predict_proba(table).reindex(columns=list(categories), fill_value=0.0)
+    found = probabilities.reindex(columns=list(categories), fill_value=0.0)
     by_clip = dict(zip(found.index, found.to_numpy(dtype=float), strict=True))
     return np.array([by_clip.get(ballot.clip_id, flat[0]) for ballot in ballots])
