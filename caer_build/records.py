@@ -44,7 +44,7 @@ LabelStatus = Literal[
 ]
 LABEL_STATUSES: tuple[str, ...] = get_args(LabelStatus)
 Split = Literal["train", "validation", "test"]
-SPLITS: tuple[str, ...] = get_args(Split)
+SPLITS: tuple[Split, ...] = get_args(Split)
 VOTE_PURPOSES: tuple[str, ...] = get_args(VotePurpose)
 VOTE_FLAGS: tuple[str, ...] = get_args(VoteFlag)
 LANDMARK_VALUES = 10

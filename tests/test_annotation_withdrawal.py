@@ -27,6 +27,7 @@ from caer_build.annotation.viewing import may_watch, tasks
 from caer_build.annotation.vote_files import write_jsonl
 from caer_build.annotation.withdrawal import to_withdraw, withdraw
 from caer_build.arrow import to_table
+from caer_build.dataset.ballots import ballots_of_project
 from caer_build.errors import LeaseLost, VoteError
 from caer_build.records import Clip, TrackBox
 from caer_build.store import Workspace
@@ -102,6 +103,7 @@ def test_votes_stay_and_count_nowhere(database: Database, tmp_path: Path) -> Non
         assert (progress.clips, progress.n_answers, progress.n_needed) == ({(3, 3): 1}, 3, 3)
         assert {status: n for status, n in funnel(connection).items() if n} == {"label": 1}
         assert standing_of(connection, [tied]) == {}
+        assert tied not in {ballot.clip_id for ballot in ballots_of_project(connection)}
         assert clips_by_status(connection, ["tie"]) == []
         votes = recorded_votes(connection, aliases(connection))
         assert votes == [v for v in before if v.clip_id != tied]

@@ -6,6 +6,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given, settings
@@ -78,6 +79,7 @@ def assert_no_leak(examples: Sequence[Example], plan: SplitPlan, by: By) -> None
                 assert where[one.clip_id] == where[other.clip_id]
 
 
+Row: TypeAlias = "tuple[int, int, set[int], int, int, str]"
 _EXAMPLES = st.lists(
     st.tuples(
         st.integers(0, 2), st.integers(0, 3), st.sets(st.integers(0, 6), min_size=1, max_size=3),
@@ -87,7 +89,7 @@ _EXAMPLES = st.lists(
 )  # fmt: skip
 
 
-def drawn(rows: Sequence[tuple[int, int, set[int], int, int, str]]) -> list[Example]:
+def drawn(rows: Sequence[Row]) -> list[Example]:
     return [
         Example(
             f"c{k:03d}", emotion, f"s{show}", f"s{show}e{episode}", f"s{show}p{min(cast)}",
@@ -100,7 +102,7 @@ def drawn(rows: Sequence[tuple[int, int, set[int], int, int, str]]) -> list[Exam
 @pytest.mark.parametrize("by", STRICTEST_FIRST)
 @given(rows=_EXAMPLES, seed=st.integers(0, 3))
 @settings(max_examples=60)
-def test_nothing_stands_in_two_splits(by: By, rows: list[tuple], seed: int) -> None:  # type: ignore[type-arg]
+def test_nothing_stands_in_two_splits(by: By, rows: list[Row], seed: int) -> None:
     examples = drawn(rows)
     plan = split(examples, by, seed=seed)
     assert_no_leak(examples, plan, by)
@@ -113,7 +115,7 @@ def test_nothing_stands_in_two_splits(by: By, rows: list[tuple], seed: int) -> N
 @pytest.mark.parametrize("by", STRICTEST_FIRST)
 @given(rows=_EXAMPLES, more=_EXAMPLES)
 @settings(max_examples=60)
-def test_clips_that_stand_do_not_move(by: By, rows: list[tuple], more: list[tuple]) -> None:  # type: ignore[type-arg]
+def test_clips_that_stand_do_not_move(by: By, rows: list[Row], more: list[Row]) -> None:
     first = drawn(rows)
     before = splits_of(split(first, by))
     # Other episodes of the same shows, with the same people: who is who does not change.
@@ -124,6 +126,21 @@ def test_clips_that_stand_do_not_move(by: By, rows: list[tuple], more: list[tupl
     after = splits_of(plan)
     assert {clip_id: after.get(clip_id) for clip_id in before} == before
     assert_no_leak([*first, *added], plan, by)
+
+
+@pytest.mark.parametrize("by", STRICTEST_FIRST)
+@given(rows=_EXAMPLES, late=st.sets(st.integers(0, 39)))
+@settings(max_examples=100)
+def test_clips_that_are_labelled_later_move_none_of_their_episode(
+    by: By, rows: list[Row], late: set[int]
+) -> None:
+    examples = drawn(rows)
+    first = [e for k, e in enumerate(examples) if k not in late]
+    before = splits_of(split(first, by)) if first else {}
+    plan = split(examples, by, earlier=before)
+    after = splits_of(plan)
+    assert {clip_id: after.get(clip_id) for clip_id in before} == before
+    assert_no_leak(examples, plan, by)
 
 
 def test_with_shows_enough_the_strictest_meets_the_ratio() -> None:

@@ -57,8 +57,8 @@ def split(
             f"No way to split by {by!r}.", f"There are {', '.join(STRICTEST_FIRST)}, and auto."
         )
     workspace = Workspace.open(work.absolute())
-    chosen = None if by in (None, "auto") else by
-    plan = split_workspace(workspace, chosen, _shares(ratio), seed, anew=anew)  # type: ignore[arg-type]
+    chosen = next((way for way in STRICTEST_FIRST if way == by), None)
+    plan = split_workspace(workspace, chosen, _shares(ratio), seed, anew=anew)
     if as_json:
         typer.echo(json.dumps(_for_programs(plan), indent=1))
     else:
@@ -100,9 +100,9 @@ def _print(plan: SplitPlan) -> None:
     table.add_column("split")
     for column in (f"{plan.by}s", "clips", "share"):
         table.add_column(column, justify="right")
-    sizes = Counter(row.split for row in plan.assignments)
+    sizes: Counter[str | None] = Counter(row.split for row in plan.assignments)
     for name, share in plan.shares.items():
-        table.add_row(name, str(plan.n_groups[name]), str(sizes[name]), f"{share:.1%}")  # type: ignore[index]
+        table.add_row(name, str(plan.n_groups[name]), str(sizes[name]), f"{share:.1%}")
     if plan.left_out:
         table.add_row("left out", "", str(len(plan.left_out)), "")
     console.print(table)

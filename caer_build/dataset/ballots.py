@@ -75,8 +75,12 @@ def ballots_of(votes: Iterable[Vote], needed: dict[str, int]) -> list[Ballot]:
 
 
 def ballots_of_project(connection: Connection) -> list[Ballot]:
-    """The ballots of a labelling project, by clip_id; annotators under their pseudonyms."""
-    rows = connection.execute(select(t.clip.c.clip_id, t.clip.c.n_slots))
+    """The ballots of a labelling project, by clip_id; annotators under their pseudonyms.
+
+    Clips that were withdrawn have none.
+    """
+    present = t.clip.c.withdrawn_at.is_(None)
+    rows = connection.execute(select(t.clip.c.clip_id, t.clip.c.n_slots).where(present))
     votes = each_vote(connection, pseudonyms(connection), only_latest=True)
     return ballots_of(votes, {row.clip_id: row.n_slots for row in rows})
 

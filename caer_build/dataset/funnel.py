@@ -4,7 +4,7 @@ and no reason."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caer_build.records import LABEL_STATUSES, REJECT_REASONS, Clip, Label
@@ -65,9 +65,3 @@ def funnel(clips: Sequence[Clip], labels: Sequence[Label]) -> list[Step]:
             lose(status, statuses[status], _WHY[status])
     reach("labelled", "clips with a label")
     return steps
-
-
-def labels_of_kept(clips: Collection[Clip], labels: Sequence[Label]) -> list[Label]:
-    """The labels of clips that the build keeps: those that a data set can have."""
-    kept = {clip.clip_id for clip in clips if clip.reject_reason is None}
-    return [label for label in labels if label.clip_id in kept]

@@ -15,7 +15,7 @@ from itertools import combinations
 from caer_build.dataset.assigning import assign
 from caer_build.dataset.grouping import STRICTEST_FIRST, By, Example, bonds, group_ids
 from caer_build.errors import GroupLeak, SplitError
-from caer_build.records import EMOTIONS, SPLITS, SplitAssignment
+from caer_build.records import EMOTIONS, SPLITS, Split, SplitAssignment
 
 RATIO = (0.7, 0.1, 0.2)
 TOLERANCE = 0.05
@@ -40,8 +40,8 @@ class SplitPlan:
 
     by: By
     assignments: tuple[SplitAssignment, ...]
-    shares: Mapping[str, float]
-    n_groups: Mapping[str, int]
+    shares: Mapping[Split, float]
+    n_groups: Mapping[Split, int]
     complaints: tuple[str, ...]
 
     @property
@@ -96,9 +96,12 @@ def _plan(
     earlier: Mapping[str, str],
 ) -> SplitPlan:
     ordered = sorted(examples, key=lambda e: e.clip_id)
-    groups = group_ids(ordered, by)
+    # What stands is bound by what stood with it: a clip that comes later and shares frames with
+    # two splits is left out, and moves neither.
+    stood = [example for example in ordered if example.clip_id in earlier]
+    groups = group_ids(ordered, by) | group_ids(stood, by)
     fixed = _fixed(groups, earlier)
-    bound, barred = _unbarred(bonds(ordered, groups), fixed, earlier)
+    bound, barred = _unbarred(bonds(ordered, groups) | bonds(stood, groups), fixed, earlier)
     counts: dict[str, list[int]] = defaultdict(lambda: [0] * len(EMOTIONS))
     between: Counter[tuple[str, str]] = Counter()
     for example in ordered:
@@ -114,7 +117,7 @@ def _plan(
         where = SPLITS[splits[group]]
         if earlier.get(clip_id, where) != where:
             return SplitAssignment(clip_id, None, group, _MOVED)
-        return SplitAssignment(clip_id, where, group, None)  # type: ignore[arg-type]
+        return SplitAssignment(clip_id, where, group, None)
 
     return _described(by, [row(example.clip_id) for example in ordered], ratio)
 
