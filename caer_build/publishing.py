@@ -6,8 +6,6 @@ vectors and no detections; its clips keep their rows, which say ``person_deleted
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +16,7 @@ from caer_build import overrides
 from caer_build.arrow import from_table, schema
 from caer_build.records import Person
 from caer_build.stage import Artifact, Source, Stage
-from caer_build.store import Result, Workspace, disk_errors, flush, read_json
+from caer_build.store import Result, Workspace, disk_errors, flush, link_or_copy, read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -169,15 +167,7 @@ class Publication:
             place = folder / name
             if place.exists() and place.samefile(file):
                 continue
-            beside = place.with_name(f".{name}")
-            beside.unlink(missing_ok=True)
-            try:
-                os.link(file, beside)
-            except OSError:
-                # Some file systems have no hard links: a copy does as well.
-                shutil.copyfile(file, beside)
-                flush(beside)
-            beside.replace(place)
+            link_or_copy(file, place)
         flush(folder)
 
 

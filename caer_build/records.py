@@ -45,6 +45,7 @@ LabelStatus = Literal[
 LABEL_STATUSES: tuple[str, ...] = get_args(LabelStatus)
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+ItemKind = Literal["clip", "still"]
 VOTE_PURPOSES: tuple[str, ...] = get_args(VotePurpose)
 VOTE_FLAGS: tuple[str, ...] = get_args(VoteFlag)
 LANDMARK_VALUES = 10
@@ -569,3 +570,158 @@ class SplitAssignment:
             _require_choice(self, "split", Split)
         excused = (self.split is None) == (self.left_out_because is not None)
         _require(excused, self, "a reason if left out", self.left_out_because)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedVote:
+    """An answer that a label was made of, or an adjudicator's; only what stands, no revisions."""
+
+    table: ClassVar[str] = "counted_votes"
+
+    clip_id: str
+    annotator_id: str
+    """stands for a person; says nothing of who it is"""
+    purpose: VotePurpose
+    """"vote" counts for the label; "adjudication" only where labels were asked to take it"""
+    emotion: str | None
+    """null: there is a flag instead"""
+    flag: VoteFlag | None
+    confidence_step: int | None
+    """0-based, of an emotion only; the confidence is step / (steps - 1)"""
+    confidence_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A frame of a labelled clip that stands for it in CAER-S."""
+
+    table: ClassVar[str] = "stills"
+
+    still_id: str
+    """the clip's id, -f and the frame"""
+    clip_id: str
+    frame: int
+    """0-based within the clip"""
+    seen: bool
+    """the target's face was detected in this very frame, not interpolated"""
+    sharpness: float | None
+    """of the face where it was seen"""
+    frame_hash: str
+    """perceptual hash of the whole picture, 16 hexadecimal digits"""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A clip or a still of a data set, ours or anybody's. Null: the data set does not say."""
+
+    table: ClassVar[str] = "items"
+
+    item_id: str
+    """unique in its data set; of ours a clip_id or a still_id"""
+    kind: ItemKind
+    file: str | None
+    """relative to the data set's folder, with "/"; inside an archive `<archive>/<member>`; null:
+    media-free"""
+    split: Split | None
+    emotion: str | None
+    p_anger: float | None = None
+    """[0, 1]: with the six below the soft label"""
+    p_disgust: float | None = None
+    p_fear: float | None = None
+    p_happy: float | None = None
+    p_neutral: float | None = None
+    p_sad: float | None = None
+    p_surprise: float | None = None
+    n_votes: int | None = None
+    n_agreeing: int | None = None
+    mean_confidence: float | None = None
+    """[0, 1]"""
+    n_frames: int | None = None
+    """1 of a still"""
+    width: int | None = None
+    """px"""
+    height: int | None = None
+    length_s: float | None = None
+    """of a clip"""
+    clip_id: str | None = None
+    """of a still: the clip that it was taken from"""
+    clip_frame: int | None = None
+    """of a still: which frame of that clip, 0-based"""
+    track_id: str | None = None
+    """the target's face track"""
+    shot_id: str | None = None
+    person_id: str | None = None
+    """the target"""
+    episode_id: str | None = None
+    show: str | None = None
+    group_id: str | None = None
+    """what was kept in one split"""
+    start_frame: int | None = None
+    """of the episode; start_frame and end_frame are half-open, and one frame of a still"""
+    end_frame: int | None = None
+    start_s: float | None = None
+    """of the episode, as start_frame and end_frame"""
+    end_s: float | None = None
+    crop_x: int | None = None
+    """px: where a file holds several items (mosaics), the item is this part of it"""
+    crop_y: int | None = None
+    crop_width: int | None = None
+    crop_height: int | None = None
+    file_bytes: int | None = None
+    file_sha256: str | None = None
+    """of the file; of a media-free clip: of the clip as it was cut"""
+
+    def __post_init__(self) -> None:
+        _require_choice(self, "kind", ItemKind)
+        if self.split is not None:
+            _require_choice(self, "split", Split)
+        _require(self.emotion is None or self.emotion in EMOTIONS, self, "an emotion", self.emotion)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFace:
+    """A face in a frame of an item."""
+
+    table: ClassVar[str] = "faces"
+
+    item_id: str
+    frame: int
+    """0-based within the item; 0 of a still"""
+    face: str
+    """the same for one face through a clip; of ours a track_id"""
+    is_target: bool
+    """whose emotion the label is about"""
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    interpolated: bool | None
+    """null: the data set does not say"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a clip lies in its episode's file, exactly: enough to cut it again to the byte."""
+
+    table: ClassVar[str] = "cuts"
+
+    clip_id: str
+    episode_id: str
+    start_frame: int
+    end_frame: int
+    start_pts: int
+    """ticks of the file's video track: of the first frame"""
+    stop_pts: int
+    """of the first frame after the clip"""
+    start_s: float
+    """repaired where the file's times had to be, as the two below"""
+    last_s: float
+    """when the last frame is shown"""
+    stop_s: float
+    audio_language: str | None
+    """of the audio track that was cut; null: the default track"""
+    clip_sha256: str
+    """of the clip as it was cut"""
+
+    def __post_init__(self) -> None:
+        _require_span(self)

@@ -91,6 +91,20 @@ def write_atomically(path: Path, data: bytes) -> None:
         flush(path.parent)
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file's bytes another name, which replaces whatever has it; a copy where the file
+    system has no links. Who drops the source later does not change the target."""
+    with disk_errors(target.parent):
+        beside = target.with_name(f".{target.name}")
+        beside.unlink(missing_ok=True)
+        try:
+            os.link(source, beside)
+        except OSError:
+            shutil.copyfile(source, beside)
+            flush(beside)
+        beside.replace(target)
+
+
 def write_json(path: Path, value: object) -> None:
     """:func:`write_atomically` of indented JSON with sorted keys."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=True)

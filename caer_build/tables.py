@@ -18,7 +18,12 @@ from caer_build.store import Workspace, write_atomically
 
 R = TypeVar("R")
 _FACTS = b"caer"
-_MADE_BY = {"labels": "caer label", "splits": "caer split"}
+_MADE_BY = {
+    "counted_votes": "caer label",
+    "labels": "caer label",
+    "splits": "caer split",
+    "stills": "caer stills",
+}
 
 
 def read_published(workspace: Workspace, record_type: type[R]) -> list[R]:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 from caer_build.annotation.project import Face, FrozenClip
 from caer_build.errors import StoreError, VoteError
 from caer_build.records import Clip, ClipBox, Episode
-from caer_build.store import Workspace, sha256_of
+from caer_build.store import Workspace, link_or_copy, sha256_of
 from caer_build.tables import read_published
 
 FOLDER = "annotation"
 _PUBLIC_BYTES = 9
-_SUFFIX, _PART = ".mp4", ".part"
+_SUFFIX = ".mp4"
 
 Box = tuple[float, float, float, float]
 
@@ -70,7 +67,8 @@ def freeze(
         source = workspace.root / str(clip.file)
         if not source.is_file() or sha256_of(source) != clip.file_sha256:
             raise StoreError(f"{clip.file} is not the clip that was cut.", "Run caer verify WORK.")
-        _link(source, media_file(workspace, public_id))
+        # Another name for the same bytes, which a later build may drop but not change.
+        link_or_copy(source, media_file(workspace, public_id))
         yield (
             _frozen(clip, episodes[clip.episode_id], source, boxes[clip.clip_id]),
             public_id,
@@ -87,18 +85,8 @@ def remove_strays(workspace: Workspace, public_ids: Iterable[str]) -> None:
     """
     known = {f"{public_id}{_SUFFIX}" for public_id in public_ids}
     for file in media_folder(workspace).glob("*"):
-        if file.name not in known and file.name.endswith((_SUFFIX, f"{_SUFFIX}{_PART}")):
+        if file.name not in known and file.name.endswith(_SUFFIX):
             file.unlink()
-
-
-def _link(source: Path, target: Path) -> None:
-    """Another name for the same bytes, which a later build may drop but not change."""
-    with suppress(OSError):
-        os.link(source, target)
-        return
-    part = target.with_name(f".{target.name}{_PART}")
-    shutil.copyfile(source, part)
-    part.replace(target)
 
 
 def _frozen(clip: Clip, episode: Episode, file: Path, boxes: Sequence[ClipBox]) -> FrozenClip:

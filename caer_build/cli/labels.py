@@ -63,8 +63,8 @@ def label(
     from caer_build import tables
     from caer_build.dataset.comparison import compare as compare_rules
     from caer_build.dataset.funnel import funnel
-    from caer_build.dataset.labels import facts_about, make_labels
-    from caer_build.records import Clip, Label
+    from caer_build.dataset.labels import counted_votes, facts_about, make_labels
+    from caer_build.records import Clip, CountedVote, Label
     from caer_build.store import Workspace
 
     workspace = Workspace.open(work.absolute())
@@ -72,6 +72,8 @@ def label(
     ballots = _ballots(work, db, votes or [], needed, clips)
     labels = make_labels(ballots, rule, adjudicated=adjudicated)
     facts = facts_about(workspace, ballots, rule=rule, adjudicated=adjudicated)
+    # The votes first: whoever finds labels finds what they were made of.
+    tables.save(workspace, CountedVote, counted_votes(ballots), facts)
     tables.save(workspace, Label, labels, facts)
     steps = funnel(clips, labels)
     compared = compare_rules(ballots) if compare else []

@@ -17,6 +17,7 @@ from caer_build.cli import (
     clips,
     doctor,
     episodes,
+    exports,
     labels,
     models,
     people,
@@ -45,6 +46,7 @@ recipe.add_to(app)
 annotate.add_to(app)
 labels.add_to(app)
 splits.add_to(app)
+exports.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
 

@@ -53,21 +53,25 @@ class _Rate(TextColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=_err,
+        transient=True,
+        disable=not _err.is_terminal,
+    )
+
+
 class Bars:
     """Draws what a build does; in a log file (no terminal) it writes a line a finished unit."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            _Rate(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=_err,
-            transient=True,
-            disable=not _err.is_terminal,
-        )
+        self._progress = _bars()
         self._tasks: dict[tuple[str, str], TaskID] = {}
 
     def __enter__(self) -> Bars:
@@ -105,3 +109,29 @@ class Bars:
         task = self._tasks.pop((stage, unit), None)
         if task is not None:
             self._progress.remove_task(task)
+
+
+class Steps:
+    """A bar for each step of a command; in a log file (no terminal) nothing."""
+
+    def __init__(self) -> None:
+        self._progress = _bars()
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Steps:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.__exit__(kind, error, trace)
+
+    def tell(self, step: str, done: float, total: float) -> None:
+        """How far a step is; called from several threads."""
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(step, total=None)
+        self._progress.update(self._tasks[step], completed=done, total=total or None)

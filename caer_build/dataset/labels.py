@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from caer_build.dataset.ballots import Answer, Ballot
 from caer_build.dataset.rules import RULES, Verdict
 from caer_build.errors import DatasetError, RecipeError
-from caer_build.records import EMOTIONS, Label, LabelStatus
+from caer_build.records import EMOTIONS, CountedVote, Label, LabelStatus, VoteFlag, VotePurpose
 from caer_build.store import Workspace, sha256_of
 from caer_build.tables import facts_of
 
@@ -52,6 +52,23 @@ def _label(verdict: Verdict, adjudication: Answer | None) -> Label:
     soft = verdict.soft or (None,) * len(EMOTIONS)
     mean = None if found.mean_confidence is None else float(found.mean_confidence)
     return Label(verdict.clip_id, emotion, status, found.n_answers, found.n_agreeing, mean, *soft)
+
+
+def counted_votes(ballots: Sequence[Ballot]) -> list[CountedVote]:
+    """What labels are made of, as it is kept beside them and goes into exports."""
+    rows = []
+    for ballot in ballots:
+        rows += [_counted(ballot.clip_id, "vote", answer) for answer in ballot.answers]
+        if ballot.adjudication is not None:
+            rows.append(_counted(ballot.clip_id, "adjudication", ballot.adjudication))
+    return rows
+
+
+def _counted(clip_id: str, purpose: VotePurpose, answer: Answer) -> CountedVote:
+    return CountedVote(
+        clip_id, answer.annotator_id, purpose, answer.emotion, cast("VoteFlag | None", answer.flag),
+        answer.confidence_step, answer.confidence_steps,
+    )  # fmt: skip
 
 
 def facts_about(workspace: Workspace, ballots: Sequence[Ballot], **how: object) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+CHOSEN_OF = "split_sha256"
+"""what the table of stills says in its facts of the split that it was chosen of"""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -23,7 +23,7 @@ from caer_build.arrays import load_ticks, load_timeline
 from caer_build.frames import Span, Timeline
 from caer_build.media.clipfile import ClipCodec
 from caer_build.publishing import PIECES
-from caer_build.records import Clip, ClipBox, Episode, FaceTrack, SourceProbe, TrackBox
+from caer_build.records import Clip, ClipBox, Cut, Episode, FaceTrack, SourceProbe, TrackBox
 from caer_build.sources import Proof
 from caer_build.stage import Artifact, Context, Stage
 from caer_build.store import Workspace, digest_of
@@ -31,6 +31,7 @@ from caer_build.store import Workspace, digest_of
 if TYPE_CHECKING:
     from caer_build.media.cut import CutRequest
     from caer_build.media.probe import Headers
+    from caer_build.media.spans import TimedSpan
 
 
 _BATCH = 8
@@ -165,10 +166,23 @@ class _Cutter:
 
     def _request(self, clip: Clip, out: Path) -> CutRequest:
         from caer_build.media.cut import CutRequest
+
+        return CutRequest(self._timed(clip), out)
+
+    def _timed(self, clip: Clip) -> TimedSpan:
         from caer_build.media.spans import timed
 
         span = Span(clip.start_frame, clip.end_frame)
-        return CutRequest(timed(span, self._ticks, self._timeline, self._headers), out)
+        return timed(span, self._ticks, self._timeline, self._headers)
+
+    def place(self, clip: Clip) -> Cut:
+        """Where a clip that was cut lies in the source."""
+        at = self._timed(clip)
+        return Cut(
+            clip.clip_id, clip.episode_id, clip.start_frame, clip.end_frame, at.start_pts,
+            at.stop_pts, at.start_s, at.last_s, at.stop_s, self._probe.audio_language,
+            str(clip.file_sha256),
+        )  # fmt: skip
 
 
 def run(context: Context[CuttingSettings]) -> None:
@@ -179,8 +193,9 @@ def run(context: Context[CuttingSettings]) -> None:
         boxes[box.track_id][box.frame] = box
     kept = [clip for clip in screened if clip.reject_reason is None]
     pieces: dict[str, _Piece] = {}
-    if kept:
-        pieces = {p.clip_id: p for p in _Cutter(context).cut(kept, context.progress)}
+    cutter = _Cutter(context) if kept else None
+    if cutter is not None:
+        pieces = {p.clip_id: p for p in cutter.cut(kept, context.progress)}
     name = f"clip{context.settings.suffix}"
     rows = [
         replace(
@@ -193,6 +208,8 @@ def run(context: Context[CuttingSettings]) -> None:
         for clip in screened
     ]
     context.write("clips", rows)
+    made = [row for row in rows if row.clip_id in pieces]
+    context.write("cuts", [] if cutter is None else [cutter.place(clip) for clip in made])
     context.write("clip_boxes", [row for clip in kept for row in faces_in(clip, tracks, boxes)])
     index = {p.clip_id: {"key": p.key, "file": name} for p in pieces.values()}
     context.output(PIECES).write_text(json.dumps(index, indent=1, sort_keys=True))
@@ -208,13 +225,14 @@ def versions(_settings: CuttingSettings) -> tuple[str, ...]:
 
 STAGE: Stage[Any] = Stage(
     name="cutting",
-    version=1,
+    version=2,
     settings=CuttingSettings,
     scope="episode",
     reads=("probes", "episodes", "timeline.npz", "tracks", "track_boxes", "screened"),
     writes=(
         Artifact("clips", Clip, published=True),
         Artifact("clip_boxes", ClipBox, published=True),
+        Artifact("cuts", Cut, published=True),
         Artifact(PIECES),
     ),
     run=run,

@@ -1,0 +1,50 @@
+"""Everything that a data set says of itself, without its pictures: what every export is made of.
+
+::
+
+    workspace ----.                          .--> released layouts, Hugging Face, WebDataset, ...
+                   >--> Catalogue --> export
+    media-free ---'     (+ episodes)         '--> media-free
+
+A catalogue comes from a workspace (:mod:`caer_build.dataset.collecting`) or from a media-free
+export and the episodes (:mod:`caer_build.dataset.rebuilding`); an export cannot tell which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caer_build.records import CountedVote, Cut, Episode, Item, ItemKind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The rows of a data set, and where to get its clips.
+
+    Attributes:
+        facts: by which rule and split it was made, the funnel, the codec; JSON.
+        items: clips, then stills, each by id; without files.
+        votes: of the clips among the items, by clip and annotator.
+        cuts: one a clip.
+        episodes: from which there are clips.
+        faces: gives the faces in all frames of the clips as tables of :class:`ItemFace`, some
+            episodes at a time, so that nobody holds a season in memory.
+        clip_file: the file of a clip as it was cut, by clip_id.
+    """
+
+    facts: Mapping[str, Any]
+    items: tuple[Item, ...]
+    votes: tuple[CountedVote, ...]
+    cuts: tuple[Cut, ...]
+    episodes: tuple[Episode, ...]
+    faces: Callable[[], Iterator[pa.Table]]
+    clip_file: Callable[[str], Path]
+
+    def of_kind(self, kind: ItemKind) -> list[Item]:
+        return [item for item in self.items if item.kind == kind]

@@ -1,0 +1,95 @@
+"""The layouts in which CAER and CAER-S were released.
+
+::
+
+    CAER/train/Anger/0001.avi      CAER-S/train/Anger/0001.png
+         validation/...                   validation/...    (released: train and test alone)
+         test/...                         test/...
+
+Read back with OpenCV, which is what nearly all public code of CAER uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from caer_build.dataset.layouts.layout import Seen, labelled, numbered
+from caer_build.errors import DatasetError
+from caer_build.records import EMOTIONS, SPLITS, Item, ItemKind
+
+
+@dataclass(frozen=True)
+class Released:
+    """CAER or CAER-S, as it was released.
+
+    Attributes:
+        two_way: without a validation split, as the released CAER-S: its items go to train.
+    """
+
+    name: str
+    top: str
+    kinds: tuple[ItemKind, ...]
+    suffix: str
+    two_way: bool = False
+    archived: bool = False
+
+    def described(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def choose(self, items: Sequence[Item]) -> list[Item]:
+        chosen = labelled(items, self.kinds[0])
+        if self.two_way:
+            chosen = [replace(i, split="train") if i.split == "validation" else i for i in chosen]
+        return chosen
+
+    def places(self, items: Sequence[Item]) -> dict[str, str]:
+        return {
+            item.item_id: f"{self.top}/{item.split}/{item.emotion}/{number:04d}{self.suffix}"
+            for item, number in zip(items, numbered(items), strict=True)
+        }
+
+    def write_index(self, folder: Path, items: Sequence[Item]) -> None:
+        """Nothing but the folders of emotions that no item has: readers number what they find."""
+        for split in {item.split for item in items}:
+            for emotion in EMOTIONS:
+                (folder / self.top / str(split) / emotion).mkdir(parents=True, exist_ok=True)
+
+    def read_back(self, folder: Path) -> Iterator[Seen]:
+        for split in SPLITS:
+            for emotion in EMOTIONS:
+                for file in sorted((folder / self.top / split / emotion).glob(f"*{self.suffix}")):
+                    _require_picture(file)
+                    yield Seen(file.relative_to(folder).as_posix(), split, emotion)
+
+
+def _require_picture(file: Path) -> None:
+    if not (_plays(file) if file.suffix == ".avi" else _shows(file)):
+        raise DatasetError(f"OpenCV cannot read {file}.", "Export again.")
+
+
+def _plays(file: Path) -> bool:
+    import cv2
+
+    reader = cv2.VideoCapture(str(file))
+    found: bool = reader.read()[0]
+    reader.release()
+    return found
+
+
+def _shows(file: Path) -> bool:
+    import cv2
+
+    return cv2.imread(str(file)) is not None
+
+
+def caer() -> Released:
+    """``CAER/{train,validation,test}/<Emotion>/NNNN.avi``."""
+    return Released("caer", "CAER", ("clip",), ".avi")
+
+
+def caer_s(*, two_way: bool = False) -> Released:
+    """``CAER-S/{train,validation,test}/<Emotion>/NNNN.png``; ``two_way``: without validation."""
+    return Released("caer-s", "CAER-S", ("still",), ".png", two_way)

@@ -1,0 +1,133 @@
+"""The files of items: clips as they were cut, clips as AVI, stills as PNG; several at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from caer_build.dataset.catalogue import Catalogue
+from caer_build.dataset.drafts import Draft, Made
+from caer_build.errors import DatasetError, IntegrityError, MediaError
+from caer_build.records import Item
+from caer_build.store import disk_errors, link_or_copy, sha256_of
+
+Tell = Callable[[int, int], None]
+
+
+def make(catalogue: Catalogue, items: Sequence[Item], draft: Draft, jobs: int, tell: Tell) -> None:
+    """Makes the files that are missing of a draft that is open for .mp4, .avi or .png.
+
+    Args:
+        jobs: clips that are worked on at once.
+        tell: called with (items done, all items).
+
+    Raises:
+        IntegrityError: if a clip is not the one that was cut.
+        DatasetError: if the clips cannot become such files.
+    """
+    todo = defaultdict(list)
+    for item in items:
+        if not draft.stands(item.item_id):
+            todo[str(item.clip_id)].append(item)
+    n_done = len(items) - sum(map(len, todo.values()))
+    digests = {cut.clip_id: cut.clip_sha256 for cut in catalogue.cuts}
+    tell(n_done, len(items))
+
+    def work(clip_id: str) -> int:
+        clip = catalogue.clip_file(clip_id)
+        _prove(clip, digests[clip_id])
+        with disk_errors(draft.folder):
+            for made in _MAKERS[draft.suffix](clip, todo[clip_id], draft):
+                draft.note(made)
+        return len(todo[clip_id])
+
+    with ThreadPoolExecutor(jobs) as pool:
+        running = [pool.submit(work, clip_id) for clip_id in sorted(todo)]
+        try:
+            for done in as_completed(running):
+                n_done += done.result()
+                tell(n_done, len(items))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _prove(clip: Path, sha256: str) -> None:
+    if not clip.is_file() or sha256_of(clip) != sha256:
+        raise IntegrityError(
+            f"{clip} is not the clip that was cut, or is not there.",
+            "Run `caer verify WORK`, and build again what it finds.",
+        )
+
+
+def _as_cut(clip: Path, items: Sequence[Item], draft: Draft) -> Iterator[Made]:
+    if clip.suffix != draft.suffix:
+        raise DatasetError(
+            f"{clip.name} was cut as {clip.suffix}, and this format is of {draft.suffix} files.",
+            "Build with --set cutting.container=mp4; exports can be AVI nevertheless.",
+        )
+    for item in items:
+        file = draft.media(item.item_id)
+        link_or_copy(clip, file)
+        yield _made(item, file)
+
+
+def _as_avi(clip: Path, items: Sequence[Item], draft: Draft) -> Iterator[Made]:
+    from caer_build.media.remux import as_avi
+
+    if clip.suffix == draft.suffix:
+        yield from _as_cut(clip, items, draft)
+        return
+    for item in items:
+        file = draft.media(item.item_id)
+        part = file.with_name(f".{file.name}")
+        as_avi(clip, part)
+        part.replace(file)
+        yield _made(item, file)
+
+
+def _write(file: Path, data: bytes) -> None:
+    # The whole draft is flushed once, before it gets its name: a sync a still would cost more
+    # than the still.
+    part = file.with_name(f".{file.name}")
+    part.write_bytes(data)
+    part.replace(file)
+
+
+def _made(item: Item, file: Path) -> Made:
+    # A clip has the size of its episode's frames.
+    return Made(
+        item.item_id, item.width or 0, item.height or 0, file.stat().st_size, sha256_of(file)
+    )
+
+
+def _stills(clip: Path, items: Sequence[Item], draft: Draft) -> Iterator[Made]:
+    import cv2
+
+    from caer_build.media.decode import Decoder
+    from caer_build.media.probe import read_headers
+
+    wanted = {item.clip_frame: item for item in items}
+    with Decoder(clip, read_headers(clip), threads=1) as decoder:
+        for frame in decoder:
+            item = wanted.pop(frame.ordinal, None)
+            if item is None:
+                continue
+            picture = frame.bgr_full()
+            done, encoded = cv2.imencode(draft.suffix, picture)
+            if not done:
+                raise MediaError(f"{item.item_id}{draft.suffix} could not be encoded.")
+            data = encoded.tobytes()
+            _write(draft.media(item.item_id), data)
+            height, width = picture.shape[:2]
+            yield Made(item.item_id, width, height, len(data), hashlib.sha256(data).hexdigest())
+            if not wanted:
+                return
+    lost = ", ".join(map(str, sorted(f for f in wanted if f is not None)))
+    raise MediaError(f"{clip.name} has no frame {lost}.", "Run `caer stills` again.")
+
+
+_MAKERS = {".mp4": _as_cut, ".avi": _as_avi, ".png": _stills}

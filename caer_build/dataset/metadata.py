@@ -1,0 +1,132 @@
+"""``metadata/`` of a data set: the tables that every format carries, whatever else it has.
+
+::
+
+    metadata/items.parquet      a row a clip or still: file, split, label, soft label, lineage
+             faces.parquet      every face in every frame
+             votes.parquet      the answers behind the labels, of annotators without names
+             cuts.parquet       where each clip lies in its episode
+             episodes.parquet   the episodes, with the digests of their files
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from caer_build.arrow import from_table, schema, to_table
+from caer_build.dataset.catalogue import Catalogue
+from caer_build.errors import DatasetError
+from caer_build.records import CountedVote, Cut, Episode, Item, ItemFace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+R = TypeVar("R")
+FOLDER = "metadata"
+_NAMES: dict[type, str] = {
+    Item: "items", ItemFace: "faces", CountedVote: "votes", Cut: "cuts", Episode: "episodes",
+}  # fmt: skip
+
+
+def table_file(dataset: Path, record_type: type) -> Path:
+    """Where a data set keeps a table."""
+    return dataset / FOLDER / f"{_NAMES[record_type]}.parquet"
+
+
+def write_tables(dataset: Path, catalogue: Catalogue, items: Sequence[Item]) -> None:
+    """The tables of a data set that holds these items of a catalogue."""
+    (dataset / FOLDER).mkdir(exist_ok=True)
+    write_rows(dataset, Item, items)
+    clips = {str(item.clip_id) for item in items}
+    used = {str(item.episode_id) for item in items}
+    write_rows(dataset, CountedVote, (v for v in catalogue.votes if v.clip_id in clips))
+    write_rows(dataset, Cut, (cut for cut in catalogue.cuts if cut.clip_id in clips))
+    write_rows(dataset, Episode, (e for e in catalogue.episodes if e.episode_id in used))
+    _write_faces(table_file(dataset, ItemFace), catalogue, items)
+
+
+def write_rows(dataset: Path, record_type: type, rows: Iterable[Any]) -> None:
+    """Replace a table of a data set."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(
+        to_table(record_type, rows), table_file(dataset, record_type), compression="zstd"
+    )
+
+
+def read_rows(dataset: Path, record_type: type[R]) -> list[R]:
+    """All rows of a table of a data set.
+
+    Raises:
+        DatasetError: if it is not there.
+    """
+    import pyarrow.parquet as pq
+
+    return from_table(record_type, pq.read_table(_there(dataset, record_type)))
+
+
+def faces_of(dataset: Path, item_ids: Collection[str]) -> dict[str, list[ItemFace]]:
+    """The faces of some items by item_id, by frame; of items without faces an empty list."""
+    import pyarrow.parquet as pq
+
+    filters = [("item_id", "in", sorted(item_ids))]
+    rows = from_table(ItemFace, pq.read_table(_there(dataset, ItemFace), filters=filters))
+    found: dict[str, list[ItemFace]] = {item_id: [] for item_id in item_ids}
+    for row in rows:
+        found[row.item_id].append(row)
+    return found
+
+
+def face_tables(dataset: Path) -> Iterator[pa.Table]:
+    """The faces of a data set, one row group after the other."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(_there(dataset, ItemFace)) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number)
+
+
+def _there(dataset: Path, record_type: type) -> Path:
+    path = table_file(dataset, record_type)
+    if not path.is_file():
+        raise DatasetError(
+            f"Expected a data set of ours with {path.relative_to(dataset)}, "
+            f"found none in {dataset}.",
+            "Make one with `caer export`.",
+        )
+    return path
+
+
+def _write_faces(place: Path, catalogue: Catalogue, items: Sequence[Item]) -> None:
+    import pyarrow.parquet as pq
+
+    clips = {item.item_id for item in items if item.kind == "clip"}
+    # A media-free data set says of each still which frame it is: the clip's faces are its faces.
+    stills = [item for item in items if item.kind == "still" and item.clip_id not in clips]
+    with pq.ParquetWriter(place, schema(ItemFace), compression="zstd") as writer:
+        for faces in catalogue.faces():
+            if clips:
+                writer.write_table(faces)
+            if stills:
+                writer.write_table(_in_stills(faces, stills))
+
+
+def _in_stills(faces: pa.Table, stills: Sequence[Item]) -> pa.Table:
+    """The faces in the frames that are stills, as faces of the stills."""
+    import pyarrow as pa
+
+    wanted = pa.table(
+        {
+            "item_id": [still.clip_id for still in stills],
+            "frame": pa.array([still.clip_frame for still in stills], pa.int64()),
+            "still": [still.item_id for still in stills],
+        }
+    )
+    found = faces.join(wanted, ["item_id", "frame"], join_type="inner")
+    found = found.sort_by([("still", "ascending"), ("face", "ascending")])
+    columns = {name: found[name].combine_chunks() for name in schema(ItemFace).names}
+    columns["item_id"] = found["still"].combine_chunks()
+    columns["frame"] = pa.array([0] * len(found), pa.int64())
+    return pa.table(columns, schema(ItemFace))
