@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caer_build.dataset import metadata
-from caer_build.dataset.reading.dataset import Dataset
+from caer_build.dataset.reading.dataset import Dataset, no_faces
 from caer_build.dataset.reading.notes import Notes
 from caer_build.dataset.reading.votes import VoteCounts, counted
 from caer_build.errors import DatasetError, SchemaError
@@ -48,7 +48,7 @@ def _faces_of(root: Path) -> Callable[[], Iterator[pa.Table]]:
         with _whole(root):
             yield from metadata.face_tables(root)
 
-    return faces if metadata.table_file(root, ItemFace).is_file() else lambda: iter(())
+    return faces if metadata.table_file(root, ItemFace).is_file() else no_faces
 
 
 def _votes(root: Path, items: list[Item]) -> VoteCounts:

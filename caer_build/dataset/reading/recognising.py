@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from caer_build.dataset.reading import box_lists, class_folders, ours
+from caer_build.dataset.reading import box_lists, class_folders, coco, ferplus, ncaer_s, ours
 from caer_build.dataset.reading.dataset import Dataset
 from caer_build.dataset.reading.notes import Notes
 from caer_build.errors import DatasetError
@@ -27,6 +27,9 @@ class _Layout:
 # The first that a folder has is the one: what says more of itself comes first.
 _LAYOUTS = (
     _Layout(ours.SHAPE, ours.read),
+    _Layout(ferplus.SHAPE, ferplus.read),
+    _Layout(ncaer_s.SHAPE, ncaer_s.read),
+    _Layout(coco.SHAPE, coco.read),
     _Layout(class_folders.SHAPE, class_folders.read),
     _Layout(box_lists.SHAPE, box_lists.read),
 )
