@@ -106,8 +106,8 @@ def test_a_copy_of_caer_s_that_spells_otherwise(tmp_path: Path) -> None:
 def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
     touch(
         tmp_path, "train/Sad/1.png", "train/Sad/.DS_Store", "train/Sad/._1.png",
-        "train/Sad/notes.doc", "train/Sad/frames/1.png", "train/Contempt/1.png", "train/Contempt/2.png",
-        "extra/a.png", "__MACOSX/train/Sad/._1.png",
+        "train/Sad/notes.doc", "train/Sad/frames/1.png", "train/Contempt/1.png",
+        "train/Contempt/2.png", "extra/a.png", "__MACOSX/train/Sad/._1.png",
     )  # fmt: skip
     (tmp_path / "train" / "Fear").mkdir()
     (tmp_path / "train" / "Sad" / "gone.png").symlink_to(tmp_path / "nothing.png")

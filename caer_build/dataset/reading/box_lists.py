@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from caer_build.dataset.reading.dataset import Dataset, face_tables
 from caer_build.dataset.reading.folders import folders_in, kind_of
@@ -80,7 +80,7 @@ def boxes_for(items: Sequence[Item], lists: Sequence[Path], notes: Notes) -> lis
     """The boxes of items, in their order."""
     if not lists:
         return []
-    known = {(i.split, i.emotion, PurePosixPath(str(i.file)).name): i.item_id for i in items}
+    known = {(i.split, i.emotion, str(i.file).rpartition("/")[2]): i.item_id for i in items}
     boxes: dict[str, Line] = {}
     for line in lines_of(lists, notes):
         item_id = known.get(line.key)
@@ -133,7 +133,7 @@ def _is_list(file: Path) -> bool:
 
 
 def _line(place: str, file: Path, found: re.Match[str]) -> Line:
-    parts = PurePosixPath(found[1].replace("\\", "/")).parts
+    parts = found[1].replace("\\", "/").split("/")
     named = emotion_of(parts[-2]) if len(parts) > 1 else None
     number = int(found[2])
     emotion = named or (EMOTIONS[number] if number < len(EMOTIONS) else None)
