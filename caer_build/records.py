@@ -714,10 +714,11 @@ class Cut:
     stop_pts: int
     """of the first frame after the clip"""
     start_s: float
-    """repaired where the file's times had to be, as the two below"""
+    """when its first frame is shown; as the two below repaired where the file's times had to be"""
     last_s: float
     """when the last frame is shown"""
     stop_s: float
+    """when the first frame after it is shown"""
     audio_language: str | None
     """of the audio track that was cut; null: the default track"""
     clip_sha256: str
