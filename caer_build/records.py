@@ -564,6 +564,7 @@ class SplitAssignment:
     group_id: str
     """a show, a person, an episode, or the first of the clips that share frames"""
     left_out_because: str | None
+    """in words; null of a clip that stands"""
 
     def __post_init__(self) -> None:
         if self.split is not None:
@@ -705,6 +706,7 @@ class ItemFace:
     table: ClassVar[str] = "faces"
 
     item_id: str
+    """of the item, see above"""
     frame: int
     """0-based within the item; 0 of a still"""
     face: str
