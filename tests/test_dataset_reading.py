@@ -219,6 +219,20 @@ def test_box_lists_from_elsewhere(tmp_path: Path) -> None:
         read_dataset(root, boxes=tmp_path / "gone")
 
 
+def test_lines_say_class_and_split_in_several_ways(tmp_path: Path) -> None:
+    (tmp_path / "val").mkdir()
+    # By the folder of the list; the class by its folder before its number, else by the number.
+    (tmp_path / "val" / "all.txt").write_text(
+        "Sad/1.png,0,1,2,3,4\n2.png,6,1,2,3,4\n3.png,7,1,2,3,4\n"
+    )
+    dataset = read_dataset(tmp_path)
+    assert [(i.item_id, i.split, i.emotion) for i in dataset.items] == [
+        ("validation/Sad/1.png", "validation", "Sad"),
+        ("validation/Surprise/2.png", "validation", "Surprise"),
+    ]
+    assert "all.txt:3" in note_on(dataset, "none of the seven")
+
+
 def test_ncaer_s(tmp_path: Path) -> None:
     root = touch(
         tmp_path / "NCAER-S", "images/train/Anger/a.jpg", "images/train/Anger/b.jpg",
