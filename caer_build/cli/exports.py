@@ -19,10 +19,21 @@ def add_to(app: typer.Typer) -> None:
 def export(
     work: Work,
     out: Annotated[Path, typer.Option("--out", "-o", help="The data set's folder.")],
-    form: Annotated[str, typer.Option("--format", help="caer, caer-s or media-free.")] = "caer",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="caer, caer-s, media-free, hf, webdataset, coco or kinetics."
+        ),
+    ] = "caer",
     released: Annotated[
         bool, typer.Option("--released", help="CAER-S without validation, as it was released.")
     ] = False,
+    media: Annotated[
+        str | None, typer.Option(help="clips or stills; of hf and webdataset.")
+    ] = None,
+    shard_items: Annotated[
+        int | None, typer.Option("--shard-items", min=1, help="Items of a shard of webdataset.")
+    ] = None,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Clips that are worked on at once.")
     ] = 2,
@@ -39,7 +50,7 @@ def export(
     from caer_build.dataset.layouts.choice import layout_of
     from caer_build.store import Workspace
 
-    layout = layout_of(form, two_way=released)
+    layout = layout_of(form, two_way=released, media=media, shard_items=shard_items)
     workspace = Workspace.open(work.absolute())
     # A build that publishes while its clips are read would tear them apart.
     with workspace.locked(say), Steps() as steps:
