@@ -8,7 +8,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.data import cache_folder, test_data
+from benchmarks.memory import Peak
 from benchmarks.reporting import Row
 from caer_build.pipeline import STAGES
 
@@ -121,7 +121,7 @@ def _build(files: list[Path], recipe: str, options: list[str]) -> Run:
         began = time.perf_counter()
         before = os.times()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        peak = _Peak(process.pid)
+        peak = Peak(process.pid)
         out, _ = process.communicate()
         wall_s = time.perf_counter() - began
         peak.stop()
@@ -134,31 +134,3 @@ def _build(files: list[Path], recipe: str, options: list[str]) -> Run:
             facts = json.loads(manifest.read_text())
             stages[facts["stage"]] += facts["seconds"]
         return Run(wall_s, cpu_s, peak.mb, json.loads(out), dict(stages))
-
-
-class _Peak:
-    """Watches the memory of a process and all its descendants."""
-
-    def __init__(self, pid: int) -> None:
-        self.mb = 0.0
-        self._pid = pid
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        import psutil
-
-        while not self._done.wait(0.2):
-            total = 0
-            try:
-                root = psutil.Process(self._pid)
-                for each in [root, *root.children(recursive=True)]:
-                    total += each.memory_full_info().pss
-            except psutil.Error:
-                continue
-            self.mb = max(self.mb, total / 1e6)
-
-    def stop(self) -> None:
-        self._done.set()
-        self._thread.join()

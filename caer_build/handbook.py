@@ -29,7 +29,7 @@ from caer_build.errors import CaerError
 from caer_build.models.catalogue import ADDABLE, PACKAGED
 from caer_build.pipeline import STAGES
 from caer_build.recipes import Recipe, shipped
-from caer_build.records import Label, SplitAssignment
+from caer_build.records import CountedVote, Item, ItemFace, Label, SplitAssignment, Still
 from caer_build.stage import Artifact, Stage
 
 _UNITS = {
@@ -235,10 +235,20 @@ def tables_markdown(stages: Sequence[Stage[Any]]) -> Iterator[str]:
         yield from _columns(title, artifact.record or dict)
 
 
+_AFTER_THE_BUILD: tuple[tuple[str, type, str], ...] = (
+    ("labels", Label, "caer label"),
+    ("counted_votes", CountedVote, "caer label"),
+    ("splits", SplitAssignment, "caer split"),
+    ("stills", Still, "caer stills"),
+    ("metadata/items", Item, "caer export"),
+    ("metadata/faces", ItemFace, "caer export"),
+)
+
+
 def dataset_markdown() -> Iterator[str]:
     """A table of columns for each table that is made after the build."""
-    for record, command in ((Label, "caer label"), (SplitAssignment, "caer split")):
-        yield from _columns(f"`{record.table}.parquet` (from `{command}`)", record)
+    for place, record, command in _AFTER_THE_BUILD:
+        yield from _columns(f"`{place}.parquet` (from `{command}`)", record)
 
 
 def _columns(title: str, record: type) -> Iterator[str]:

@@ -564,6 +564,7 @@ class SplitAssignment:
     group_id: str
     """a show, a person, an episode, or the first of the clips that share frames"""
     left_out_because: str | None
+    """in words; null of a clip that stands"""
 
     def __post_init__(self) -> None:
         if self.split is not None:
@@ -586,9 +587,11 @@ class CountedVote:
     emotion: str | None
     """null: there is a flag instead"""
     flag: VoteFlag | None
+    """cannot_tell or broken"""
     confidence_step: int | None
     """0-based, of an emotion only; the confidence is step / (steps - 1)"""
     confidence_steps: int
+    """how many there were to choose from"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -619,21 +622,32 @@ class Item:
     item_id: str
     """unique in its data set; of ours a clip_id or a still_id"""
     kind: ItemKind
+    """clip or still"""
     file: str | None
     """relative to the data set's folder, with "/"; inside an archive `<archive>/<member>`; null:
     media-free"""
     split: Split | None
+    """train, validation or test"""
     emotion: str | None
+    """the label"""
     p_anger: float | None = None
     """[0, 1]: with the six below the soft label"""
     p_disgust: float | None = None
+    """likewise"""
     p_fear: float | None = None
+    """likewise"""
     p_happy: float | None = None
+    """likewise"""
     p_neutral: float | None = None
+    """likewise"""
     p_sad: float | None = None
+    """likewise"""
     p_surprise: float | None = None
+    """likewise"""
     n_votes: int | None = None
+    """answers that count"""
     n_agreeing: int | None = None
+    """of those, how many say what most say"""
     mean_confidence: float | None = None
     """[0, 1]"""
     n_frames: int | None = None
@@ -641,8 +655,9 @@ class Item:
     width: int | None = None
     """px"""
     height: int | None = None
+    """px"""
     length_s: float | None = None
-    """of a clip"""
+    """of a clip, seconds"""
     clip_id: str | None = None
     """of a still: the clip that it was taken from"""
     clip_frame: int | None = None
@@ -659,15 +674,21 @@ class Item:
     start_frame: int | None = None
     """of the episode; start_frame and end_frame are half-open, and one frame of a still"""
     end_frame: int | None = None
+    """likewise"""
     start_s: float | None = None
-    """of the episode, as start_frame and end_frame"""
+    """of a clip: where it lies in its episode, seconds"""
     end_s: float | None = None
+    """likewise"""
     crop_x: int | None = None
     """px: where a file holds several items (mosaics), the item is this part of it"""
     crop_y: int | None = None
+    """likewise"""
     crop_width: int | None = None
+    """likewise"""
     crop_height: int | None = None
+    """likewise"""
     file_bytes: int | None = None
+    """size of the file"""
     file_sha256: str | None = None
     """of the file; of a media-free clip: of the clip as it was cut"""
 
@@ -685,6 +706,7 @@ class ItemFace:
     table: ClassVar[str] = "faces"
 
     item_id: str
+    """of the item, see above"""
     frame: int
     """0-based within the item; 0 of a still"""
     face: str
@@ -714,10 +736,11 @@ class Cut:
     stop_pts: int
     """of the first frame after the clip"""
     start_s: float
-    """repaired where the file's times had to be, as the two below"""
+    """when its first frame is shown; as the two below repaired where the file's times had to be"""
     last_s: float
     """when the last frame is shown"""
     stop_s: float
+    """when the first frame after it is shown"""
     audio_language: str | None
     """of the audio track that was cut; null: the default track"""
     clip_sha256: str

@@ -19,6 +19,7 @@ from caer_build.publishing import Publication, published_persons
 from caer_build.purging import blank_crops, purge, remove_vectors
 from caer_build.records import (
     ClipBox,
+    Cut,
     FaceCrop,
     FaceDetection,
     Identity,
@@ -72,6 +73,10 @@ def results_of(work: Workspace, key: str = "k") -> dict[tuple[str, str], Result]
         ClipBox(rows[1].clip_id, 0, face, face == STAYS, 0.0, 0.0, 8.0, 8.0, False)
         for face in (GONE, STAYS)
     ]
+    kept = rows[1]
+    place = Cut(
+        kept.clip_id, "toy.s01e01", kept.start_frame, kept.end_frame, 0, 1, 0.0, 0.5, 1.0, None, "a"
+    )
     pieces = {rows[1].clip_id: {"key": f"piece-{key}", "file": "clip.mp4"}}
     result(work, "cutting", "toy.s01e01/pieces", {"clip.mp4": b"cut"}, f"piece-{key}")
     made: dict[tuple[str, str], dict[str, Any]] = {
@@ -102,6 +107,7 @@ def results_of(work: Workspace, key: str = "k") -> dict[tuple[str, str], Result]
         ("cutting", "toy.s01e01"): {
             "clips.parquet": (type(rows[0]), rows),
             "clip_boxes.parquet": (ClipBox, in_clip),
+            "cuts.parquet": (Cut, [place]),
             "pieces.json": json.dumps(pieces).encode(),
         },
     }
@@ -150,7 +156,7 @@ def test_a_show_that_failed_keeps_what_was_published(work: Workspace) -> None:
     results = results_of(work)
     Publication(work, STAGES, results, [EPISODE]).publish()
     before = contents(work)
-    assert len(before) == 11
+    assert len(before) == 12
     fewer = {k: r for k, r in results.items() if k[0] in ("ingest", "scan", "shots")}
     Publication(work, STAGES, fewer, [EPISODE], ["toy"]).publish()
     assert contents(work) == before

@@ -1,42 +1,51 @@
-"""``caer export``: labelled and split clips become a data set."""
+"""``caer export``: labelled and split clips become a data set. ``caer rebuild``: so do a media-free
+one and the episodes."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caer_build.cli.annotate_project import AsJson, Work
 from caer_build.cli.progress import Steps, say
 
+if TYPE_CHECKING:
+    from caer_build.dataset.exporting import Exported
+    from caer_build.dataset.layouts.layout import Layout
+
 
 def add_to(app: typer.Typer) -> None:
     app.command("export")(export)
+    app.command("rebuild")(rebuild)
+
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="The data set's folder.")]
+Form = Annotated[
+    str,
+    typer.Option("--format", help="caer, caer-s, media-free, hf, webdataset, coco or kinetics."),
+]
+Two = Annotated[
+    bool, typer.Option("--released", help="CAER-S without validation, as it was released.")
+]
+Media = Annotated[str | None, typer.Option(help="clips or stills; of hf and webdataset.")]
+ShardItems = Annotated[
+    int | None, typer.Option("--shard-items", min=1, help="Items of a shard of webdataset.")
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Clips that are worked on at once.")]
 
 
 def export(
     work: Work,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The data set's folder.")],
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format", help="caer, caer-s, media-free, hf, webdataset, coco or kinetics."
-        ),
-    ] = "caer",
-    released: Annotated[
-        bool, typer.Option("--released", help="CAER-S without validation, as it was released.")
-    ] = False,
-    media: Annotated[
-        str | None, typer.Option(help="clips or stills; of hf and webdataset.")
-    ] = None,
-    shard_items: Annotated[
-        int | None, typer.Option("--shard-items", min=1, help="Items of a shard of webdataset.")
-    ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Clips that are worked on at once.")
-    ] = 2,
+    out: Out,
+    form: Form = "caer",
+    released: Two = False,
+    media: Media = None,
+    shard_items: ShardItems = None,
+    workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
     """Write a data set: clips or stills, boxes, votes, soft labels and where each came from.
@@ -55,8 +64,52 @@ def export(
     # A build that publishes while its clips are read would tear them apart.
     with workspace.locked(say), Steps() as steps:
         made = export_(collect(workspace), out.absolute(), layout, steps.tell, workers)
+    _report(made, layout, as_json)
+
+
+def rebuild(
+    media_free: Annotated[Path, typer.Argument(help="A data set without media.")],
+    episodes: Annotated[list[Path], typer.Argument(help="Its episodes, or folders of them.")],
+    out: Out,
+    form: Form = "caer",
+    released: Two = False,
+    media: Media = None,
+    shard_items: ShardItems = None,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Make a data set of a media-free one and the same episodes, byte for byte.
+
+    Example: [bold]caer rebuild CAER-media-free episodes -o CAER[/bold]
+
+    Episodes are known by their content, whatever they are called.
+    """
+    import shutil
+
+    from caer_build.dataset.drafts import refuse_existing
+    from caer_build.dataset.exporting import export as export_
+    from caer_build.dataset.layouts.choice import layout_of
+    from caer_build.dataset.rebuilding import MediaFreeSet, cut_again, find_episodes
+
+    layout = layout_of(form, two_way=released, media=media, shard_items=shard_items)
+    dataset = MediaFreeSet.open(media_free)
+    if dataset.other_versions is not None:
+        say(f"{dataset.other_versions} The clips may come out otherwise; each is checked.")
+    out = out.absolute()
+    refuse_existing(out)
+    clips = out.with_name(f".{out.name}.clips")
+    with Steps() as steps:
+        files = find_episodes(dataset.episodes, episodes)
+        cut_again(dataset, files, clips, workers, partial(steps.tell, "cutting"))
+        made = export_(dataset.catalogue(clips), out, layout, steps.tell, workers)
+    shutil.rmtree(clips)
+    _report(made, layout, as_json)
+
+
+def _report(made: Exported, layout: Layout, as_json: bool) -> None:
     if as_json:
-        found = {"folder": str(out), "items": made.n_items, "bytes": made.n_bytes}
+        found = {"folder": str(made.folder), "items": made.n_items, "bytes": made.n_bytes}
         typer.echo(json.dumps(found, indent=1))
-        return
-    typer.echo(f"{made.n_items} {' and '.join(f'{k}s' for k in layout.kinds)} in {out}.")
+    else:
+        what = " and ".join(f"{kind}s" for kind in layout.kinds)
+        typer.echo(f"{made.n_items} {what} in {made.folder}.")

@@ -98,7 +98,8 @@ def _print(plan: SplitPlan) -> None:
         title=f"Split by {plan.by}", title_justify="left", show_edge=False, pad_edge=False
     )
     table.add_column("split")
-    for column in (f"{plan.by}s", "clips", "share"):
+    grouped = "groups that share frames" if plan.by == "clip" else f"{plan.by}s"
+    for column in (grouped, "clips", "share"):
         table.add_column(column, justify="right")
     sizes: Counter[str | None] = Counter(row.split for row in plan.assignments)
     for name, share in plan.shares.items():

@@ -74,10 +74,7 @@ class Draft:
         """
         from filelock import FileLock, Timeout
 
-        if out.exists():
-            raise DatasetError(
-                f"{out} is there already.", "Name another folder, or remove this one first."
-            )
+        refuse_existing(out)
         folder = out.with_name(f".{out.name}.part")
         with disk_errors(out.parent):
             folder.mkdir(parents=True, exist_ok=True)
@@ -148,6 +145,18 @@ class Draft:
         os.sync()
         self.folder.rename(out)
         flush(out.parent)
+
+
+def refuse_existing(out: Path) -> None:
+    """Nothing is ever written over.
+
+    Raises:
+        DatasetError: if there is something at ``out``.
+    """
+    if out.exists():
+        raise DatasetError(
+            f"{out} is there already.", "Name another folder, or remove this one first."
+        )
 
 
 def _begin(folder: Path, plan: str) -> None:

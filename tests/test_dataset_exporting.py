@@ -1,0 +1,257 @@
+"""Exports: whole or not there, the same every time, and rebuilt to the byte without the media."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pandas as pd
+import pytest
+
+from caer_build.dataset.stills import CHOSEN_OF
+from caer_build.records import Clip, Still, Vote
+from caer_build.store import Workspace, sha256_of
+from caer_build.tables import read_published, save
+from tests.building import build, caer
+from tests.voting import vote
+
+SAID = ("Fear", "Happy", "Sad")
+
+
+def answers(clips: list[Clip]) -> list[Vote]:
+    """Of each clip two for its emotion, sure and less sure, and one who cannot tell."""
+    return [
+        made
+        for clip, emotion in zip(clips, SAID, strict=True)
+        for made in (
+            vote(clip.clip_id, "p1", emotion, confidence_step=4),
+            vote(clip.clip_id, "p2", emotion, confidence_step=3),
+            vote(clip.clip_id, "p3", "cannot_tell"),
+        )
+    ]
+
+
+@pytest.fixture(scope="session")
+def labelled(brief_episode: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three clips, labelled Fear, Happy and Sad; every second frame is a still."""
+    from caer_build.annotation.vote_files import write_csv
+
+    folder = tmp_path_factory.mktemp("labelled")
+    work = folder / "work"
+    build(work, brief_episode, options=("--recipe", "quick"))
+    workspace = Workspace.open(work)
+    clips = [c for c in read_published(workspace, Clip) if c.reject_reason is None]
+    with (folder / "votes.csv").open("wb") as file:
+        write_csv(file, answers(clips))
+    caer("label", work, "--votes", folder / "votes.csv")
+    caer("split", work, "--by", "clip", "--ratio", "34/33/33")
+    boxes = pd.read_parquet(work / "tables" / "clip_boxes.parquet")
+    target = boxes[boxes.is_target & (boxes.frame % 2 == 0)]
+    stills = [
+        Still(f"{row.clip_id}-f{row.frame:04d}", row.clip_id, row.frame, True, 20.0, "0" * 16)
+        for row in target.itertuples()
+    ]
+    save(workspace, Still, stills, {CHOSEN_OF: sha256_of(work / "tables" / "splits.parquet")})
+    return work
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """name -> digest of every file below a folder."""
+    return {
+        str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest()
+        for f in sorted(folder.rglob("*"))
+        if f.is_file()
+    }
+
+
+def test_caer_as_it_was_released(labelled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "CAER"
+    said = json.loads(caer("export", labelled, "-o", out, "--json").stdout)
+    assert said["items"] == 3
+    items = pd.read_parquet(out / "metadata" / "items.parquet").set_index("item_id")
+    assert sorted(items.emotion) == list(SAID)
+    assert sorted(items.split) == ["test", "train", "validation"]
+    faces = pd.read_parquet(out / "metadata" / "faces.parquet")
+    boxes = pd.read_parquet(labelled / "tables" / "clip_boxes.parquet")
+    for item_id, item in items.iterrows():
+        assert item.file == f"CAER/{item.split}/{item.emotion}/0001.avi"
+        assert pixels(out / item.file) == pixels(labelled / "clips" / f"{item_id}.mp4")
+        assert (item.n_votes, item.n_agreeing, item.mean_confidence) == (3, 2, 0.875)
+        assert item[f"p_{item.emotion.lower()}"] == 1.0
+        here = faces[faces.item_id == item_id]
+        assert sorted(here.frame[here.is_target]) == list(range(item.n_frames))
+    pd.testing.assert_frame_equal(
+        faces[["x1", "y1", "x2", "y2"]], boxes[["x1", "y1", "x2", "y2"]], check_names=False
+    )
+    votes = pd.read_parquet(out / "metadata" / "votes.parquet")
+    assert sorted(votes.flag.dropna()) == ["cannot_tell"] * 3
+    assert set(votes.purpose) == {"vote"}
+    checked = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=out, check=False)
+    assert checked.returncode == 0
+    assert len(list((out / "CAER").glob("*/*"))) == 21, "a folder for every emotion of every split"
+    assert not list(tmp_path.glob(".*"))
+
+
+def pixels(video: Path) -> list[str]:
+    """A digest of every frame, as OpenCV reads it."""
+    reader, found = cv2.VideoCapture(str(video)), []
+    while True:
+        there, picture = reader.read()
+        if not there:
+            return found
+        found.append(hashlib.sha256(picture.tobytes()).hexdigest())
+
+
+def test_stills_are_frames_of_the_clips(labelled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "CAER-S"
+    caer("export", labelled, "-o", out, "--format", "caer-s", "--released")
+    items = pd.read_parquet(out / "metadata" / "items.parquet")
+    assert set(items.split) == {"train", "test"}
+    faces = pd.read_parquet(out / "metadata" / "faces.parquet")
+    boxes = pd.read_parquet(labelled / "tables" / "clip_boxes.parquet")
+    assert set(faces.item_id) == set(items.item_id)
+    assert set(faces.frame) == {0}
+    for item in items.iloc[:: len(items) // 5].itertuples():
+        picture = cv2.imread(str(out / item.file))
+        assert picture.shape == (item.height, item.width, 3)
+        video = cv2.VideoCapture(str(labelled / "clips" / f"{item.clip_id}.mp4"))
+        video.set(cv2.CAP_PROP_POS_FRAMES, item.clip_frame)
+        _, frame = video.read()
+        assert cv2.absdiff(picture, frame).mean() < 1, "decoders may round colours differently"
+        mine = boxes[(boxes.clip_id == item.clip_id) & (boxes.frame == item.clip_frame)]
+        theirs = faces[faces.item_id == item.item_id]
+        assert sorted(theirs.x1) == sorted(mine.x1)
+        assert theirs.is_target.sum() == 1
+
+
+def test_a_media_free_set_and_the_episode_give_the_same_bytes(
+    labelled: Path, brief_episode: Path, tmp_path: Path
+) -> None:
+    free = tmp_path / "free"
+    caer("export", labelled, "-o", free, "--format", "media-free")
+    assert {f.suffix for f in free.rglob("*") if f.is_file()} == {"", ".json", ".parquet"}
+    elsewhere = tmp_path / "elsewhere" / "renamed.mp4"
+    elsewhere.parent.mkdir()
+    shutil.copy(brief_episode, elsewhere)
+    for form in ("caer", "caer-s"):
+        caer("export", labelled, "-o", tmp_path / form, "--format", form)
+        again = tmp_path / f"{form}-again"
+        caer("rebuild", free, elsewhere.parent, "-o", again, "--format", form)
+        assert contents(again) == contents(tmp_path / form)
+    assert {f.name for f in tmp_path.iterdir()} == {
+        "free", "elsewhere", "caer", "caer-s", "caer-again", "caer-s-again",
+    }  # fmt: skip
+
+
+def test_without_the_episode_nothing_is_rebuilt(
+    labelled: Path, brief_episode: Path, tmp_path: Path
+) -> None:
+    free, out = tmp_path / "free", tmp_path / "out"
+    caer("export", labelled, "-o", free, "--format", "media-free")
+    other = tmp_path / brief_episode.name
+    other.write_bytes(brief_episode.read_bytes() + b"\0")
+    refused = caer("rebuild", free, other, "-o", out, check=False)
+    assert refused.returncode == 1
+    assert f"1 of 1 episodes are not among these files: {brief_episode.name}" in refused.stderr
+    caer("export", labelled, "-o", out)
+    refused = caer("rebuild", out, brief_episode, "-o", tmp_path / "no", check=False)
+    assert "Rebuild from an export --format media-free" in refused.stderr
+    refused = caer("rebuild", free, brief_episode, "-o", out, check=False)
+    assert "is there already" in refused.stderr
+
+
+def _cut_otherwise(work: Path) -> None:
+    clip = next(iter(sorted((work / "clips").iterdir())))
+    data = clip.read_bytes()
+    clip.unlink()
+    clip.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def _split_anew(work: Path) -> None:
+    caer("split", work, "--by", "clip", "--ratio", "30/30/40", "--anew")
+
+
+def _labels_gone(work: Path) -> None:
+    (work / "tables" / "labels.parquet").unlink()
+
+
+def _labels_anew(work: Path) -> None:
+    caer("label", work, "--votes", work.parent / "votes.csv", "--rule", "majority")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "form", "said"),
+    [
+        (_cut_otherwise, "caer", "is not the clip that was cut"),
+        (_split_anew, "caer-s", "Run `caer stills` again"),
+        (_labels_gone, "caer", "Run `caer label`"),
+        (_labels_anew, "caer", "Run `caer split` again"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    labelled: Path, tmp_path: Path, spoil: Callable[[Path], None], form: str, said: str
+) -> None:
+    work = Path(shutil.copytree(labelled, tmp_path / "work"))
+    shutil.copy(labelled.parent / "votes.csv", tmp_path)
+    spoil(work)
+    refused = caer("export", work, "-o", tmp_path / "out", "--format", form, check=False)
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def _lines(n: int) -> Callable[[Path], bool]:
+    def reached(draft: Path) -> bool:
+        journal = draft / "made.jsonl"
+        return journal.is_file() and len(journal.read_bytes().splitlines()) >= n
+
+    return reached
+
+
+def _has(name: str) -> Callable[[Path], bool]:
+    return lambda draft: (draft / name).exists()
+
+
+MOMENTS = (_lines(1), _lines(40), _has("metadata/items.parquet"))
+
+
+def test_killed_and_run_again(labelled: Path, tmp_path: Path) -> None:
+    undisturbed, out = tmp_path / "undisturbed", tmp_path / "out"
+    form = ("--format", "caer-s", "--workers", 1)
+    caer("export", labelled, "-o", undisturbed, *form)
+    for moment in MOMENTS:
+        _kill_at(moment, tmp_path / ".out.part", labelled, out, form)
+        assert not out.exists()
+    caer("export", labelled, "-o", out, *form)
+    assert contents(out) == contents(undisturbed)
+
+
+def _kill_at(
+    moment: Callable[[Path], bool], draft: Path, work: Path, out: Path, form: tuple[Any, ...]
+) -> None:
+    command = [sys.executable, "-m", "caer_build.cli", "export", work, "-o", out, *form]
+    process = subprocess.Popen(list(map(str, command)))
+    try:
+        while not moment(draft) and process.poll() is None:
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_half_a_draft_of_something_else_is_not_taken_up(labelled: Path, tmp_path: Path) -> None:
+    draft = tmp_path / ".out.part"
+    (draft / "media").mkdir(parents=True)
+    (draft / "plan.json").write_text("{ half")
+    (draft / "left over").write_text("of another export")
+    caer("export", labelled, "-o", tmp_path / "out")
+    assert "left over" not in contents(tmp_path / "out")
