@@ -297,6 +297,46 @@ def test_what_is_damaged_is_not_read_back(form: str, catalogue: Catalogue, tmp_p
         list(layout.read_back(folder))
 
 
+@pytest.mark.parametrize(
+    ("form", "file", "why"),
+    [
+        ("hf", f"data/train/Anger/{clip_id(7)}.mp4", "which is not there"),
+        ("hf-stills", f"data/train/Anger/{still_id(7)}.png", "which is not there"),
+        ("hf", "data/test/metadata.parquet", "datasets cannot read"),
+        ("webdataset", "train-000001.tar", "webdataset cannot read .*train-000001.tar"),
+        ("coco", f"images/train/{still_id(7)}.png", "which is not there"),
+        ("coco", "annotations/instances_test.json", "pycocotools cannot read"),
+        ("kinetics", "lists/train.csv", "pandas cannot read"),
+        ("kinetics", f"videos/train/Anger/{clip_id(7)}_000000_000000.mp4", "OpenCV cannot read"),
+    ],
+)
+def test_what_is_lost_or_torn_is_noticed(
+    form: str, file: str, why: str, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    folder = make(catalogue, tmp_path / "out", form)
+    whole = (folder / file).read_bytes()
+    (folder / file).unlink()
+    if not file.endswith((".mp4", ".png")):
+        (folder / file).write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(DatasetError, match=why):
+        list(layout_of(form.partition("-")[0], **FORMS[form]).read_back(folder))
+
+
+def test_labels_that_contradict_each_other_are_noticed(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    folder = make(catalogue, tmp_path / "kinetics", "kinetics")
+    listing = folder / "lists" / "test.csv"
+    listing.write_text(listing.read_text().replace(".mp4 3", ".mp4 2"))
+    with pytest.raises(DatasetError, match="differ at videos/test/Happy"):
+        list(layout_of("kinetics").read_back(folder))
+    folder = make(catalogue, tmp_path / "coco", "coco")
+    place = folder / "annotations" / "instances_test.json"
+    place.write_text(place.read_text().replace('"category_id": 4', '"category_id": 5'))
+    emotions = [seen.emotion for seen in layout_of("coco").read_back(folder)]
+    assert emotions[-2:] == ["Neutral", "Neutral"]
+
+
 def test_what_cannot_be_had_is_refused(tmp_path: Path) -> None:
     for name, wrong, why in (
         ("coco", {"media": "clips"}, "coco is a format of stills"),

@@ -30,6 +30,7 @@ from typing import Any
 
 from caer_build.dataset.drafts import MEDIA
 from caer_build.dataset.layouts.layout import Seen, labelled
+from caer_build.dataset.layouts.libraries import reading
 from caer_build.dataset.layouts.opening import require_picture
 from caer_build.dataset.layouts.telling import each_told, votes_by_clip
 from caer_build.errors import DatasetError
@@ -96,16 +97,15 @@ class WebDataset:
 
         for split in SPLITS:
             for shard in sorted(folder.absolute().glob(f"{split}-*.tar")):
-                # A shard is a stream of its own: which one an item came from is told by it.
-                for number, sample in enumerate(
-                    webdataset.WebDataset([str(shard)], shardshuffle=False)
-                ):
-                    if number == 0:
-                        self._require(sample)
-                    emotion = EMOTIONS[int(sample["cls"])]
-                    if json.loads(sample["json"])["emotion"] != emotion:
-                        raise DatasetError(f"{sample['__key__']} of {shard} has two emotions.")
-                    yield Seen(f"{shard.name}/{sample['__key__']}{self.suffix}", split, emotion)
+                with reading("webdataset", shard):
+                    samples = webdataset.WebDataset([str(shard)], shardshuffle=False)
+                    for number, sample in enumerate(samples):
+                        if number == 0:
+                            self._require(sample)
+                        emotion = json.loads(sample["json"])["emotion"]
+                        if EMOTIONS[int(sample["cls"])] != emotion:
+                            raise DatasetError(f"{sample['__key__']} of {shard} has two emotions.")
+                        yield Seen(f"{shard.name}/{sample['__key__']}{self.suffix}", split, emotion)
 
     def _require(self, sample: dict[str, Any]) -> None:
         with NamedTemporaryFile(suffix=self.suffix) as file:
