@@ -23,11 +23,13 @@ from pycocotools.cocoeval import COCOeval
 
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.exporting import export
+from caer_build.dataset.layouts import telling
 from caer_build.dataset.layouts.choice import layout_of
 from caer_build.dataset.layouts.libraries import require_library
 from caer_build.dataset.layouts.webdataset import key_of
+from caer_build.dataset.metadata import read_rows
 from caer_build.errors import DatasetError, ModelMissing, RecipeError
-from caer_build.records import EMOTIONS
+from caer_build.records import EMOTIONS, Item
 from tests.building import caer
 from tests.exporting import clip_id, still_id, toy_catalogue
 from tests.media import number_in
@@ -193,6 +195,17 @@ def test_a_key_tells_its_id_and_holds_no_dot(item_id: str) -> None:
     assert "." not in key
     # There is a way back: no two ids have one key.
     assert key.replace("_", ".").replace("~", "_") == item_id
+
+
+def test_faces_are_looked_up_for_some_items_at_a_time(
+    exported: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two clips of six frames are more than ten.
+    monkeypatch.setattr(telling, "_FRAMES_AT_ONCE", 10)
+    items = read_rows(exported("hf"), Item)[:5]
+    told = list(telling.each_with_faces(exported("hf"), items))
+    assert [item.item_id for item, _ in told] == [clip_id(k) for k in range(5)]
+    assert [len(faces) for _, faces in told] == [12, 6, 12, 6, 12]
 
 
 def read_coco(file: Path) -> COCO:
