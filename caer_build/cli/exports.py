@@ -24,9 +24,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="The data set's folder.")]
-Form = Annotated[str, typer.Option("--format", help="caer, caer-s or media-free.")]
+Form = Annotated[
+    str,
+    typer.Option("--format", help="caer, caer-s, media-free, hf, webdataset, coco or kinetics."),
+]
 Two = Annotated[
     bool, typer.Option("--released", help="CAER-S without validation, as it was released.")
+]
+Media = Annotated[str | None, typer.Option(help="clips or stills; of hf and webdataset.")]
+ShardItems = Annotated[
+    int | None, typer.Option("--shard-items", min=1, help="Items of a shard of webdataset.")
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Clips that are worked on at once.")]
 
@@ -36,6 +43,8 @@ def export(
     out: Out,
     form: Form = "caer",
     released: Two = False,
+    media: Media = None,
+    shard_items: ShardItems = None,
     workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +59,7 @@ def export(
     from caer_build.dataset.layouts.choice import layout_of
     from caer_build.store import Workspace
 
-    layout = layout_of(form, two_way=released)
+    layout = layout_of(form, two_way=released, media=media, shard_items=shard_items)
     workspace = Workspace.open(work.absolute())
     # A build that publishes while its clips are read would tear them apart.
     with workspace.locked(say), Steps() as steps:
@@ -64,6 +73,8 @@ def rebuild(
     out: Out,
     form: Form = "caer",
     released: Two = False,
+    media: Media = None,
+    shard_items: ShardItems = None,
     workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -80,7 +91,7 @@ def rebuild(
     from caer_build.dataset.layouts.choice import layout_of
     from caer_build.dataset.rebuilding import MediaFreeSet, cut_again, find_episodes
 
-    layout = layout_of(form, two_way=released)
+    layout = layout_of(form, two_way=released, media=media, shard_items=shard_items)
     dataset = MediaFreeSet.open(media_free)
     if dataset.other_versions is not None:
         say(f"{dataset.other_versions} The clips may come out otherwise; each is checked.")
