@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 
@@ -27,6 +28,14 @@ _NOBODY_TO_COMPARE = "No clip has answers of two people yet."
 _ONE_ANSWER = "All answers are the same, so agreement by chance cannot be told from agreement."
 
 
+class Counted(Protocol):
+    """Answers as counts, such as :class:`Ratings`: alpha and Fleiss' kappa ask for no more."""
+
+    def counts(self) -> Counts:
+        """(n_clips, n_categories): how many gave each answer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PairKappa:
     """Cohen's kappa of two annotators over the clips that both answered."""
@@ -36,7 +45,7 @@ class PairKappa:
     kappa: Estimate
 
 
-def krippendorff_alpha(rated: Ratings, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+def krippendorff_alpha(rated: Counted, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
     """Alpha: 1 for full agreement, 0 for what chance gives.
 
     Any number of annotators and of answers a clip; clips with one answer are left out.
@@ -58,7 +67,7 @@ def krippendorff_alpha(rated: Ratings, *, resamples: int = RESAMPLES, seed: int 
     )
 
 
-def fleiss_kappa(rated: Ratings, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+def fleiss_kappa(rated: Counted, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
     """Fleiss' kappa, which is defined for one and the same number of answers a clip.
 
     It is taken over the clips with the number of answers that most clips have (at least two; of
@@ -126,7 +135,7 @@ def _cohen(meetings: Counts, n_names: int, resamples: int, seed: int) -> Estimat
     )  # fmt: skip
 
 
-def _answered_patterns(rated: Ratings) -> tuple[Counts, Counts]:
+def _answered_patterns(rated: Counted) -> tuple[Counts, Counts]:
     """The different rows of counts with at least two answers, and how many clips have each."""
     patterns, counts = distinct(rated.counts())
     enough = patterns.sum(axis=1) >= 2

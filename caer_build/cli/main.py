@@ -12,6 +12,7 @@ import typer
 
 from caer_build import __version__
 from caer_build.cli import (
+    agreements,
     annotate,
     build,
     clips,
@@ -47,6 +48,7 @@ annotate.add_to(app)
 labels.add_to(app)
 splits.add_to(app)
 exports.add_to(app)
+agreements.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
 
