@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     app.command("export")(export)
     app.command("rebuild")(rebuild)
+    app.command("about")(about_template)
 
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="The data set's folder.")]
@@ -45,6 +46,12 @@ def export(
     released: Two = False,
     media: Media = None,
     shard_items: ShardItems = None,
+    about: Annotated[
+        Path | None,
+        typer.Option(
+            "--about", metavar="FILE", help="Name, licence, consent …: begin with `caer about`."
+        ),
+    ] = None,
     workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -54,17 +61,34 @@ def export(
 
     It has its name when it is whole and was read back; stopped, the same command goes on.
     """
+    from caer_build.dataset.about import read_about
     from caer_build.dataset.collecting import collect
     from caer_build.dataset.exporting import export as export_
     from caer_build.dataset.layouts.choice import layout_of
     from caer_build.store import Workspace
 
     layout = layout_of(form, two_way=released, media=media, shard_items=shard_items)
+    stated = {} if about is None else read_about(about)
+    if not stated:
+        say("No licence, rights or consent are stated: the card will say so. See `caer about`.")
     workspace = Workspace.open(work.absolute())
     # A build that publishes while its clips are read would tear them apart.
     with workspace.locked(say), Steps() as steps:
-        made = export_(collect(workspace), out.absolute(), layout, steps.tell, workers)
+        catalogue = collect(workspace).stating(stated)
+        made = export_(catalogue, out.absolute(), layout, steps.tell, workers)
     _report(made, layout, as_json)
+
+
+def about_template() -> None:
+    """What only you know of a data set, as a file to fill in for `caer export --about`.
+
+    Example: [bold]caer about > about.toml[/bold]
+
+    What is left out stands in the card as NOT STATED.
+    """
+    from caer_build.dataset.about import template
+
+    typer.echo(template(), nl=False)
 
 
 def rebuild(

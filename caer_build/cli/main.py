@@ -25,6 +25,7 @@ from caer_build.cli import (
     recipe,
     samples,
     splits,
+    stats,
     workspace,
 )
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
@@ -48,6 +49,7 @@ annotate.add_to(app)
 labels.add_to(app)
 splits.add_to(app)
 exports.add_to(app)
+stats.add_to(app)
 agreements.add_to(app)
 models.add_to(app)
 doctor.add_to(app)

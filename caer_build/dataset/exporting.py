@@ -2,7 +2,7 @@
 
 Every format goes the same way, and only :class:`Layout` knows which it is::
 
-    choose -> make files -> tables -> index -> read back -> checksums -> its name
+    choose -> make files -> tables -> index -> card -> read back -> checksums -> its name
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from caer_build.dataset import metadata
+from caer_build.dataset.accounts import write_accounts
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.checksums import write_checksums
 from caer_build.dataset.drafts import Draft, Made
@@ -69,6 +70,7 @@ def export(catalogue: Catalogue, out: Path, layout: Layout, tell: Tell, jobs: in
             )
             metadata.write_tables(draft.folder, catalogue, items)
             layout.write_index(draft.folder, items)
+            write_accounts(draft.folder, said, items)
             _compare(layout, draft.folder, items, tell)
             draft.drop_media()
             write_json(draft.folder / FACTS, said | {"n_items": len(items)})
