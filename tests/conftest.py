@@ -73,6 +73,26 @@ def postgresql() -> Iterator[str]:
             yield url
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser for all tests of a file; :func:`browser` closes what each test opened."""
+    from tests.player_seat import chromium as start
+
+    with start() as started:
+        yield started
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """Chromium without a window.
+
+    Windows that stay open go on playing their clips, and slow down everybody after them.
+    """
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
+
+
 _numbers = count()
 
 

@@ -16,10 +16,9 @@ from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import gold
 from caer_build.annotation import tables as t
 from caer_build.annotation.office import now_ms
-from tests.player_seat import WIDE, Seat, chromium
+from tests.player_seat import PATIENCE_MS, WIDE, Seat
 from tests.serving import Browser, Served, answer_body, make_workspace, serving
 
-pytestmark = pytest.mark.xdist_group("browser")
 REASONS = (
     ("Happy", "She laughs, and her voice rises at the end of each sentence."),
     ("Sad", "He smiles, but looks at the floor; his voice is slow and gives way at the end."),
@@ -27,13 +26,6 @@ REASONS = (
     ("Anger", "The jaw is set, the words are clipped. That he speaks softly does not change it."),
 )
 SAID = ("Happy", "Sad", "Disgust", None)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +56,7 @@ def practise(member: Browser) -> None:
 
 def seat_of(browser: Any, member: Browser) -> Seat:
     made = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(PATIENCE_MS)
     made.add_cookies([{"name": SESSION_COOKIE, "value": member.token, "url": member.base_url}])
     return Seat(made.new_page(), member.base_url)
 

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.media import RATE
-from tests.player_seat import Seat, chromium, launch
+from tests.player_seat import Seat, launch
 from tests.player_server import SIZE, Bench, bench, face_box
 
 RESTORED = """sessionStorage.setItem("caer.session",
     '{"person": "Person 1", "sound_checked": true}');"""
 """as in a window that the browser brought back: sound was checked, but no key pressed yet"""
-pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
 
 
 def said(bench_: Bench) -> list[tuple[object, ...]]:

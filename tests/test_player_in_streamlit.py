@@ -11,17 +11,8 @@ from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import tables as t
-from tests.player_seat import COUNT_TONES, WIDE, Seat, chromium
+from tests.player_seat import COUNT_TONES, PATIENCE_MS, WIDE, Seat
 from tests.serving import Served, make_workspace, serving
-
-pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +27,7 @@ def seat_of(browser: Any, served: Served, name: str, **context: Any) -> Seat:
     context = {"viewport": {"width": WIDE[0], "height": WIDE[1]}, **context}
     made = browser.new_context(**context)
     made.add_init_script(COUNT_TONES)
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(PATIENCE_MS)
     token = served.member(name).token
     made.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": served.base_url}])
     return Seat(made.new_page(), served.base_url)
