@@ -33,6 +33,7 @@ _FINDING = """() => {
 def chromium() -> Iterator[Any]:
     """A headless Chromium that lets nothing sound before a click or a key."""
     playwright = pytest.importorskip("playwright.sync_api")
+    playwright.expect.set_options(timeout=PATIENCE_MS)
     with playwright.sync_playwright() as p:
         browser = launch(p.chromium, "document-user-activation-required")
         yield browser

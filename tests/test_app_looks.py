@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
@@ -76,13 +77,13 @@ def test_the_guide_keeps_practice_clips(browser: Any, served: Served, tmp_path: 
     heading = seat.page.get_by_role("heading", name="Your practice clips")
     heading.wait_for()
     videos = seat.page.locator("video")
-    assert videos.count() == len(REASONS)
+    expect(videos).to_have_count(len(REASONS))
     seat.page.wait_for_function(
         "() => [...document.querySelectorAll('video')].every((v) => v.readyState >= 1)"
     )
     for emotion, reason in REASONS:
-        assert seat.page.get_by_text(f"Expected: {emotion}").count() == 1
-        assert seat.page.get_by_text(reason).count() == 1
+        expect(seat.page.get_by_text(f"Expected: {emotion}")).to_have_count(1)
+        expect(seat.page.get_by_text(reason)).to_have_count(1)
     heading.scroll_into_view_if_needed()
     look(seat, tmp_path, "guide-practice")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
@@ -42,8 +43,10 @@ def test_a_key_costs_no_run_of_the_page(browser: Any, served: Served) -> None:
 
     seat.page.on("websocket", lambda socket: socket.on("framesent", note))
     seat.open()
-    seat.page.wait_for_timeout(1000)
-    assert frames
+    n_frames = 0
+    while n_frames == 0 or n_frames < len(frames):  # until Streamlit has nothing more to say
+        n_frames = len(frames)
+        seat.page.wait_for_timeout(1000)
     frames.clear()
     first = seat.label("2", "Semicolon")
     second = seat.label("5", "Quote")
@@ -74,10 +77,9 @@ def test_a_key_costs_no_run_of_the_page(browser: Any, served: Served) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_all_of_it_is_in_sight(browser: Any, served: Served, tmp_path: Path, theme: str) -> None:
     seat = seat_of(browser, served, f"Bea {theme}", color_scheme=theme).open()
-    seat.page.wait_for_timeout(500)
-    seat.page.screenshot(path=tmp_path / "work.png")
     main = "document.querySelector('[data-testid=stMain]')"
-    assert seat.page.evaluate(f"{main}.scrollHeight") <= WIDE[1]
+    seat.page.wait_for_function(f"() => {main}.scrollHeight <= {WIDE[1]}")
+    seat.page.screenshot(path=tmp_path / "work.png")
     for name in ("stage", "send", "undo", "sound"):
         box = seat.part(name).bounding_box()
         assert box is not None
@@ -96,7 +98,7 @@ def test_other_pages_and_back(browser: Any, served: Served, tmp_path: Path) -> N
     seat.page.get_by_role("heading", name="The seven emotions").wait_for()
     seat.page.screenshot(path=tmp_path / "guide.png")
     for name in ("Anger", "Surprise", "The rules", "How sure you are", "The keys"):
-        assert seat.page.get_by_role("heading", name=name).count() == 1
+        expect(seat.page.get_by_role("heading", name=name)).to_have_count(1)
     seat.press("4", "Enter")  # of no meaning here
     seat.page.get_by_role("link", name="Label clips").click()
     seat.until_view("answer")
