@@ -5,10 +5,10 @@ A person holds two clips at most: the one on the screen, and the next, which loa
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 from sqlalchemy import (
     BindParameter,
@@ -57,19 +57,47 @@ def _unseen(*books: Table) -> ColumnElement[bool]:
     )
 
 
-_WANTED = (
-    select(t.clip.c.clip_id, t.clip.c.shot_id, t.clip.c.position)
-    .where(
-        t.clip.c.n_open > 0,
-        t.clip.c.position >= bindparam("frontier"),
-        _unseen(t.slot, t.errand, t.declined),
+_IS_FOR_ME = and_(t.IS_WANTED, _unseen(t.slot, t.errand, t.declined))
+
+
+def _sample() -> Select[*tuple[Any, ...]]:
+    """Clips that need this person, from a place in the window on, and who has them already.
+
+    The way to that place passes clips without a look at who has seen them, and stays in the
+    database: a row that comes over costs more than many that are counted there.
+    """
+    is_ahead = t.clip.c.position >= bindparam("frontier")
+    begin = (
+        select(t.clip.c.position)
+        .where(t.IS_WANTED, is_ahead)
+        .order_by(t.clip.c.position)
+        .limit(1)
+        .offset(bindparam("skip"))
+        .scalar_subquery()
     )
-    .order_by(t.clip.c.position)
-    .limit(bindparam("most"))
-)
-_OTHERS = select(t.slot.c.clip_id, t.slot.c.annotator_id).where(
-    t.slot.c.clip_id.in_(bindparam("clips", expanding=True)), t.slot.c.annotator_id.is_not(None)
-)
+    first = (
+        select(t.clip.c.position)
+        .where(_IS_FOR_ME, is_ahead)
+        .order_by(t.clip.c.position)
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = (
+        select(t.clip.c.clip_id, t.clip.c.shot_id, t.clip.c.position)
+        .where(_IS_FOR_ME, t.clip.c.position >= begin)
+        .order_by(t.clip.c.position)
+        .limit(_SAMPLE)
+        .subquery()
+    )
+    has_it = and_(t.slot.c.clip_id == found.c.clip_id, t.slot.c.annotator_id.is_not(None))
+    return (
+        select(found.c.clip_id, found.c.shot_id, t.slot.c.annotator_id, first.label("first"))
+        .join_from(found, t.slot, has_it, isouter=True)
+        .order_by(found.c.position)
+    )
+
+
+_WANTED = _sample()
 _SHOT_OF_CLIP = select(t.clip.c.shot_id).where(t.clip.c.clip_id == bindparam("this_clip"))
 _SHOT_OF_LAST_VOTE = (
     select(t.clip.c.shot_id)
@@ -203,20 +231,20 @@ def _wanted(
 ) -> list[Candidate]:
     """Some of the clips that need somebody and that this person has not seen, by position."""
     offset = random.randrange(_WINDOW + _WINDOW_A_PERSON * turn.n_working)
-    rows: Sequence[t.AnyRow] = ()
-    # The search begins where the last one found its first clip, and comes back to the start when
-    # it finds nothing: clips before may have been given back.
-    for frontier in sorted({turn.frontier, 0}, reverse=True):
-        given = {"me": annotator_id, "frontier": frontier, "most": offset + _SAMPLE}
+    # The search begins where the last one found its first clip. Where too few are left behind the
+    # offset it takes the first ones; clips before the frontier may have been given back.
+    others: dict[tuple[str, str], list[int]] = {}
+    for frontier, skip in ((turn.frontier, offset), (turn.frontier, 0), (0, 0)):
+        given = {"me": annotator_id, "frontier": frontier, "skip": skip}
         rows = connection.execute(_WANTED, given).all()
-        if rows:
+        others = {(row.clip_id, row.shot_id): [] for row in rows}
+        for row in rows:
+            if row.annotator_id is not None:
+                others[row.clip_id, row.shot_id].append(row.annotator_id)
+        turn.frontier = rows[0].first if rows else 0
+        if len(others) == _SAMPLE or (others and not skip):
             break
-    turn.frontier = rows[0].position if rows else 0
-    chosen = rows[-_SAMPLE:]
-    others = defaultdict(list)
-    for row in connection.execute(_OTHERS, {"clips": [r.clip_id for r in chosen]}):
-        others[row.clip_id].append(row.annotator_id)
-    return [Candidate(r.clip_id, r.shot_id, tuple(others[r.clip_id])) for r in chosen]
+    return [Candidate(*clip, tuple(had)) for clip, had in others.items()]
 
 
 def _last_shot(connection: Connection, annotator_id: int, leases: Sequence[Lease]) -> str | None:
