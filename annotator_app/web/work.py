@@ -141,7 +141,9 @@ class Work:
         answer = _read(_Answer, body).answer()
         outcome: Outcome = self._office.answer(account.annotator_id, answer)
         feedback = None if outcome.feedback is None else asdict(outcome.feedback)
-        return {**self._state(account, outcome.leases), "feedback": feedback}
+        # Practice cannot be undone; that the answer before it can be is looked up.
+        can_undo = outcome.receipt.purpose != "practice" or None
+        return {**self._state(account, outcome.leases, can_undo), "feedback": feedback}
 
     def _decline(self, _visitor: Visitor, account: Account, body: bytes) -> Found:
         held = _read(_Held, body)
@@ -162,15 +164,21 @@ class Work:
         names = ("vote_id", "emotion", "flag", "reason", "confidence_step", "audio_on")
         return {"task": _task(task), "said": {name: said[name] for name in names}}
 
-    def _state(self, account: Account, leases: tuple[Lease, ...] | None = None) -> Found:
-        """What there is to do, and how much was done."""
+    def _state(
+        self,
+        account: Account,
+        leases: tuple[Lease, ...] | None = None,
+        can_undo: bool | None = None,
+    ) -> Found:
+        """What there is to do, and how much was done; what is known already is not looked up."""
         me = account.annotator_id
         if leases is None:
             leases = self._office.leases(me)
-        with self._office.database.reading() as connection:
+        with self._office.database.glancing() as connection:
             shown = [_task(task) for task in tasks(connection, leases)]
             tally = self._counted(connection, me)
-            can_undo = votes.last_answer(connection, me) is not None
+            if can_undo is None:
+                can_undo = votes.last_answer(connection, me) is not None
             state = "work"
             if not shown:
                 is_over = not account.qualified and practice_is_over(connection, me)

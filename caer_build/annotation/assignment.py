@@ -5,10 +5,10 @@ A person holds two clips at most: the one on the screen, and the next, which loa
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
 
 from sqlalchemy import (
     BindParameter,
@@ -18,8 +18,10 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    false,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -42,62 +44,52 @@ from caer_build.errors import NotAllowed
 MOST_LEASES = 2
 _SAMPLE = 24
 _WINDOW, _WINDOW_A_PERSON = 64, 8
-"""Clips are taken from among the first so many that still need somebody: few are begun at once,
-many enough for chance."""
+"""Clips are taken from so many places behind the first that still needs this person: few are begun
+at once, many enough for chance."""
 _ME: BindParameter[int] = bindparam("me")
 
 
 def _unseen(*books: Table) -> ColumnElement[bool]:
-    """That a clip does not stand in any of these tables for this person."""
-    return and_(
-        *(
-            ~exists().where(book.c.clip_id == t.clip.c.clip_id, book.c.annotator_id == _ME)
-            for book in books
-        )
+    """That a clip does not stand in any of these tables for this person.
+
+    "Is false", not "not": of that PostgreSQL makes joins, which read all that was ever given to
+    this person (or to anybody) where it has not learnt yet how much there is.
+    """
+    seen = (
+        exists().where(book.c.clip_id == t.clip.c.clip_id, book.c.annotator_id == _ME)
+        for book in books
     )
+    return and_(*(each.is_(false()) for each in seen))
 
 
 _IS_FOR_ME = and_(t.IS_WANTED, _unseen(t.slot, t.errand, t.declined))
 
 
-def _sample() -> Select[*tuple[Any, ...]]:
-    """Clips that need this person, from a place in the window on, and who has them already.
-
-    The way to that place passes clips without a look at who has seen them, and stays in the
-    database: a row that comes over costs more than many that are counted there.
-    """
-    is_ahead = t.clip.c.position >= bindparam("frontier")
-    begin = (
-        select(t.clip.c.position)
-        .where(t.IS_WANTED, is_ahead)
-        .order_by(t.clip.c.position)
-        .limit(1)
-        .offset(bindparam("skip"))
-        .scalar_subquery()
+_FIRST = (
+    select(t.clip.c.position)
+    .where(_IS_FOR_ME, t.clip.c.position >= bindparam("frontier"))
+    .order_by(t.clip.c.position)
+    .limit(literal_column("1"))
+    .scalar_subquery()
+)
+_SOME = (
+    select(t.clip.c.clip_id, t.clip.c.shot_id, t.clip.c.position)
+    .where(_IS_FOR_ME, t.clip.c.position >= bindparam("start"))
+    .order_by(t.clip.c.position)
+    .limit(literal_column(str(_SAMPLE)))
+    .subquery()
+)
+_WANTED = (
+    select(_SOME.c.clip_id, _SOME.c.shot_id, t.slot.c.annotator_id, _FIRST.label("first"))
+    .join_from(
+        _SOME,
+        t.slot,
+        and_(t.slot.c.clip_id == _SOME.c.clip_id, t.slot.c.annotator_id != _ME),
+        isouter=True,
     )
-    first = (
-        select(t.clip.c.position)
-        .where(_IS_FOR_ME, is_ahead)
-        .order_by(t.clip.c.position)
-        .limit(1)
-        .scalar_subquery()
-    )
-    found = (
-        select(t.clip.c.clip_id, t.clip.c.shot_id, t.clip.c.position)
-        .where(_IS_FOR_ME, t.clip.c.position >= begin)
-        .order_by(t.clip.c.position)
-        .limit(_SAMPLE)
-        .subquery()
-    )
-    has_it = and_(t.slot.c.clip_id == found.c.clip_id, t.slot.c.annotator_id.is_not(None))
-    return (
-        select(found.c.clip_id, found.c.shot_id, t.slot.c.annotator_id, first.label("first"))
-        .join_from(found, t.slot, has_it, isouter=True)
-        .order_by(found.c.position)
-    )
-
-
-_WANTED = _sample()
+    .order_by(_SOME.c.position)
+)
+"""clips that need this person, each with those who have it, a row for each of them"""
 _SHOT_OF_CLIP = select(t.clip.c.shot_id).where(t.clip.c.clip_id == bindparam("this_clip"))
 _SHOT_OF_LAST_VOTE = (
     select(t.clip.c.shot_id)
@@ -234,15 +226,16 @@ def _wanted(
     # The search begins where the last one found its first clip. Where too few are left behind the
     # offset it takes the first ones; clips before the frontier may have been given back.
     others: dict[tuple[str, str], list[int]] = {}
-    for frontier, skip in ((turn.frontier, offset), (turn.frontier, 0), (0, 0)):
-        given = {"me": annotator_id, "frontier": frontier, "skip": skip}
+    for frontier, skipped in ((turn.frontier, offset), (turn.frontier, 0), (0, 0)):
+        given = {"me": annotator_id, "frontier": frontier, "start": frontier + skipped}
+        others = defaultdict(list)
         rows = connection.execute(_WANTED, given).all()
-        others = {(row.clip_id, row.shot_id): [] for row in rows}
         for row in rows:
-            if row.annotator_id is not None:
-                others[row.clip_id, row.shot_id].append(row.annotator_id)
+            others[row.clip_id, row.shot_id] += (
+                () if row.annotator_id is None else (row.annotator_id,)
+            )
         turn.frontier = rows[0].first if rows else 0
-        if len(others) == _SAMPLE or (others and not skip):
+        if len(others) == _SAMPLE or (others and not skipped):
             break
     return [Candidate(*clip, tuple(had)) for clip, had in others.items()]
 

@@ -64,7 +64,7 @@ def visit(database: Database, token: str | None, now_ms: int) -> Account:
     """
     row = None
     if token:
-        with database.reading() as connection:
+        with database.glancing() as connection:
             row = connection.execute(_LIVE, {"token": digest(token), **_times(now_ms)}).first()
     if row is None or token is None:
         raise NotAllowed("You are not signed in.", "Sign in again.")
