@@ -6,7 +6,7 @@ Nothing they answer tells one person of another, nor a clip that counts from one
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -28,7 +28,7 @@ from caer_build.annotation.leasing import Lease
 from caer_build.annotation.office import Outcome
 from caer_build.annotation.project import STEP_WORDS
 from caer_build.annotation.tally import Tally, counted_on
-from caer_build.annotation.viewing import Task, practice_is_over, tasks
+from caer_build.annotation.viewing import Task, practice_is_failed, tasks
 from caer_build.annotation.votes import Answer
 from caer_build.errors import DuplicateVote, LeaseLost, NotAllowed, VoteError
 from caer_build.records import EMOTIONS
@@ -141,6 +141,8 @@ class Work:
         answer = _read(_Answer, body).answer()
         outcome: Outcome = self._office.answer(account.annotator_id, answer)
         feedback = None if outcome.feedback is None else asdict(outcome.feedback)
+        if outcome.feedback is not None and outcome.feedback.passed:
+            account = replace(account, qualified=True)
         # Practice cannot be undone; that the answer before it can be is looked up.
         can_undo = outcome.receipt.purpose != "practice" or None
         return {**self._state(account, outcome.leases, can_undo), "feedback": feedback}
@@ -181,8 +183,10 @@ class Work:
                 can_undo = votes.last_answer(connection, me) is not None
             state = "work"
             if not shown:
-                is_over = not account.qualified and practice_is_over(connection, me)
+                is_over = not account.qualified and practice_is_failed(connection, me)
                 state = "practice_failed" if is_over else "nothing_left"
+            elif not account.qualified and not any(task["is_practice"] for task in shown):
+                state = "practice_cut_short"
         return {
             "tasks": shown, "can_undo": can_undo, "n_answers": tally.n_answers,
             "n_today": tally.n_today, "state": state,

@@ -38,6 +38,7 @@ from caer_build.annotation.leasing import (
     take_back_expired,
     take_slot,
 )
+from caer_build.annotation.practice import end_without_clips
 from caer_build.annotation.tickets import issue
 from caer_build.errors import NotAllowed
 
@@ -153,12 +154,14 @@ class _Turn:
         n_given: clips given out to this person so far; seeds the next choice.
         frontier: position before which every clip was seen by this person or needs nobody.
         n_working: how many people hold clips.
+        is_practising: clips that count come later.
     """
 
     person: t.AnyRow
     n_given: int
     frontier: int
     n_working: int
+    is_practising: bool
 
 
 def fill(connection: Connection, desk: Desk) -> list[Lease]:
@@ -171,7 +174,7 @@ def fill(connection: Connection, desk: Desk) -> list[Lease]:
     if person.role == "manager":
         raise NotAllowed("A manager sees the votes and therefore gives none.")
     n_working = take_back_expired(connection, desk.now_ms)
-    turn = _Turn(person, person.n_given, person.frontier, n_working)
+    turn = _Turn(person, person.n_given, person.frontier, n_working, person.qualified_at is None)
     leases = held(connection, desk.annotator_id)
     while len(leases) < MOST_LEASES:
         random = Random(f"{desk.settings.seed}/{desk.annotator_id}/{turn.n_given}")
@@ -191,11 +194,11 @@ def fill(connection: Connection, desk: Desk) -> list[Lease]:
 def _next(
     connection: Connection, desk: Desk, turn: _Turn, leases: Sequence[Lease], random: Random
 ) -> Lease | None:
-    if turn.person.qualified_at is None:
-        since = {"me": desk.annotator_id, "since": turn.person.practice_from}
-        if (connection.scalar(_PRACTICE_BEGUN, since) or 0) >= desk.settings.practice_clips:
-            return None  # the round is over, and was not passed
-        return _errand(connection, desk, "practice", random)
+    if turn.is_practising:
+        lease = _practice(connection, desk, turn, random)
+        if lease is not None or leases or not end_without_clips(connection, desk):
+            return lease
+        turn.is_practising = False
     drawn, settings = random.random(), desk.settings
     lease = None
     if drawn < settings.gold_share:
@@ -203,6 +206,13 @@ def _next(
     elif drawn < settings.gold_share + settings.repeat_share:
         lease = _errand(connection, desk, "repeat", random)
     return lease or _vote(connection, desk, turn, leases, random)
+
+
+def _practice(connection: Connection, desk: Desk, turn: _Turn, random: Random) -> Lease | None:
+    since = {"me": desk.annotator_id, "since": turn.person.practice_from}
+    if (connection.scalar(_PRACTICE_BEGUN, since) or 0) >= desk.settings.practice_clips:
+        return None
+    return _errand(connection, desk, "practice", random)
 
 
 def _vote(

@@ -96,11 +96,15 @@ def may_watch(connection: Connection, account: Account, public_id: str) -> bool:
     return bool(last == clip_id)
 
 
-def practice_is_over(connection: Connection, annotator_id: int) -> bool:
-    """Whether a person had practice clips and has answered all that were given."""
+def practice_is_failed(connection: Connection, annotator_id: int) -> bool:
+    """Whether a person has answered all practice clips that were given, and did not pass."""
     rows = connection.scalars(
-        select(t.errand.c.answered).where(
-            t.errand.c.annotator_id == annotator_id, t.errand.c.purpose == "practice"
+        select(t.errand.c.answered)
+        .join(t.annotator, t.annotator.c.annotator_id == t.errand.c.annotator_id)
+        .where(
+            t.errand.c.annotator_id == annotator_id,
+            t.errand.c.purpose == "practice",
+            t.annotator.c.qualified_at.is_(None),
         )
     ).all()
     return bool(rows) and all(rows)
