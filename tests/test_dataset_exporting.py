@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,52 @@ def test_half_a_draft_of_something_else_is_not_taken_up(labelled: Path, tmp_path
     (draft / "left over").write_text("of another export")
     caer("export", labelled, "-o", tmp_path / "out")
     assert "left over" not in contents(tmp_path / "out")
+
+
+def test_stills_are_chosen_and_nothing_is_decoded_twice(labelled: Path, tmp_path: Path) -> None:
+    work = Path(shutil.copytree(labelled, tmp_path / "work"))
+    said = json.loads(caer("stills", work, "--per-clip", 4, "--json").stdout)
+    stills = pd.read_parquet(work / "tables" / "stills.parquet")
+    counts = {count["emotion"]: count for count in said["emotions"]}
+    assert [counts[e]["asked"] for e in SAID] == [4, 4, 4]
+    assert counts["Anger"]["asked"] == 0
+    assert sum(count["given"] for count in counts.values()) == len(stills)
+    assert all(
+        (count["shortfall"] is None) == (count["given"] == count["asked"])
+        for count in counts.values()
+    )
+    boxes = pd.read_parquet(work / "tables" / "clip_boxes.parquet")
+    target = boxes[boxes.is_target].set_index(["clip_id", "frame"])
+    for still in stills.itertuples():
+        assert target.interpolated[still.clip_id, still.frame] == (not still.seen)
+        assert still.still_id == f"{still.clip_id}-f{still.frame:06d}"
+        assert pd.isna(still.sharpness) == (not still.seen)
+    for _, own in stills.groupby("clip_id"):
+        looks = [int(look, 16) for look in own.frame_hash]
+        assert all((a ^ b).bit_count() >= 3 for a, b in combinations(looks, 2))
+
+    looks = sorted((work / "looks").iterdir())
+    assert len(looks) == 3
+    looks[0].write_bytes(looks[0].read_bytes()[:-1])
+    looks[1].unlink()
+    (work / "looks" / f"{'0' * 64}.npy").write_bytes(b"of a clip that is no more")
+    kept = looks[2].stat().st_mtime_ns
+    options = ("--per-emotion", 9, "--at-most", "Sad=2", "--min-difference", 0)
+    caer("stills", work, *options)
+    assert looks[2].stat().st_mtime_ns == kept
+    assert sorted((work / "looks").iterdir()) == looks
+    chosen = pd.read_parquet(work / "tables" / "stills.parquet")
+    labels = pd.read_parquet(work / "tables" / "labels.parquet").set_index("clip_id")
+    assert labels.emotion[chosen.clip_id].value_counts().to_dict() == {
+        "Fear": 9, "Happy": 9, "Sad": 2,
+    }  # fmt: skip
+    caer("export", work, "-o", tmp_path / "CAER-S", "--format", "caer-s")
+    for wrong in (
+        ("--at-most", "Sad"),
+        ("--at-most", "Rage=3"),
+        ("--per-clip", 2, "--per-emotion", 9),
+    ):
+        assert caer("stills", work, *wrong, check=False).returncode == 2
+    caer("label", work, "--votes", labelled.parent / "votes.csv", "--rule", "majority")
+    refused = caer("stills", work, check=False)
+    assert (refused.returncode, "Run `caer split` again" in refused.stderr) == (1, True)

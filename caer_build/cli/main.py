@@ -25,6 +25,7 @@ from caer_build.cli import (
     recipe,
     samples,
     splits,
+    stills,
     workspace,
 )
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
@@ -47,6 +48,7 @@ recipe.add_to(app)
 annotate.add_to(app)
 labels.add_to(app)
 splits.add_to(app)
+stills.add_to(app)
 exports.add_to(app)
 agreements.add_to(app)
 models.add_to(app)
