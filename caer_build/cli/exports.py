@@ -36,6 +36,13 @@ def export(
     out: Out,
     form: Form = "caer",
     released: Two = False,
+    allow_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--allow-leaks",
+            help="Make it although people, clips or pictures stand in two splits; it says so.",
+        ),
+    ] = False,
     workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -54,7 +61,14 @@ def export(
     workspace = Workspace.open(work.absolute())
     # A build that publishes while its clips are read would tear them apart.
     with workspace.locked(say), Steps() as steps:
-        made = export_(collect(workspace), out.absolute(), layout, steps.tell, workers)
+        made = export_(
+            collect(workspace),
+            out.absolute(),
+            layout,
+            steps.tell,
+            workers,
+            allow_leaks=allow_leaks,
+        )
     _report(made, layout, as_json)
 
 
@@ -90,7 +104,9 @@ def rebuild(
     with Steps() as steps:
         files = find_episodes(dataset.episodes, episodes)
         cut_again(dataset, files, clips, workers, partial(steps.tell, "cutting"))
-        made = export_(dataset.catalogue(clips), out, layout, steps.tell, workers)
+        # Whether it may leak was decided where the media-free one was made.
+        catalogue = dataset.catalogue(clips)
+        made = export_(catalogue, out, layout, steps.tell, workers, allow_leaks=True)
     shutil.rmtree(clips)
     _report(made, layout, as_json)
 

@@ -14,6 +14,7 @@ from caer_build import __version__
 from caer_build.cli import (
     agreements,
     annotate,
+    audits,
     build,
     clips,
     doctor,
@@ -50,6 +51,7 @@ labels.add_to(app)
 splits.add_to(app)
 stills.add_to(app)
 exports.add_to(app)
+audits.add_to(app)
 agreements.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
