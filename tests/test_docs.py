@@ -144,7 +144,6 @@ def provide_command(folder: Path, short: bool) -> None:
     reason="the sample is cut from the packages of the extra demo, which are not installed",
 )
 @pytest.mark.parametrize("short", [True, pytest.param(False, marks=pytest.mark.slow)])
-@pytest.mark.timeout(900)
 def test_every_example_runs(short: bool, tmp_path: Path) -> None:
     programs, place = tmp_path / "bin", tmp_path / "place"
     programs.mkdir()

@@ -11,7 +11,7 @@ import pytest
 from tests.building import build, digests
 
 pytest.importorskip("ray", reason="the extra ray is not installed: pip install 'caer-build[ray]'")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 FAILS = """
 from caer_build.engines import RayEngine
