@@ -23,11 +23,13 @@ from pycocotools.cocoeval import COCOeval
 
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.exporting import export
+from caer_build.dataset.layouts import telling
 from caer_build.dataset.layouts.choice import layout_of
 from caer_build.dataset.layouts.libraries import require_library
 from caer_build.dataset.layouts.webdataset import key_of
+from caer_build.dataset.metadata import read_rows
 from caer_build.errors import DatasetError, ModelMissing, RecipeError
-from caer_build.records import EMOTIONS
+from caer_build.records import EMOTIONS, Item
 from tests.building import caer
 from tests.exporting import clip_id, still_id, toy_catalogue
 from tests.media import number_in
@@ -187,10 +189,23 @@ def test_webdataset_stills_are_mixed(exported: Callable[[str], Path]) -> None:
         assert number_in(picture) // 20 % 7 == label
 
 
-@given(st.lists(st.text("ab._-0é", min_size=1), max_size=20))
-def test_keys_are_of_one_id_each_and_hold_no_dot(ids: list[str]) -> None:
-    assert len({key_of(i) for i in ids}) == len(set(ids))
-    assert not any("." in key_of(i) or "/" in key_of(i) for i in ids)
+@given(st.text("ab._-0é", min_size=1))
+def test_a_key_tells_its_id_and_holds_no_dot(item_id: str) -> None:
+    key = key_of(item_id)
+    assert "." not in key
+    # There is a way back: no two ids have one key.
+    assert key.replace("_", ".").replace("~", "_") == item_id
+
+
+def test_faces_are_looked_up_for_some_items_at_a_time(
+    exported: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two clips of six frames are more than ten.
+    monkeypatch.setattr(telling, "_FRAMES_AT_ONCE", 10)
+    items = read_rows(exported("hf"), Item)[:5]
+    told = list(telling.each_with_faces(exported("hf"), items))
+    assert [item.item_id for item, _ in told] == [clip_id(k) for k in range(5)]
+    assert [len(faces) for _, faces in told] == [12, 6, 12, 6, 12]
 
 
 def read_coco(file: Path) -> COCO:
@@ -295,6 +310,46 @@ def test_what_is_damaged_is_not_read_back(form: str, catalogue: Catalogue, tmp_p
             file.write_bytes(b"no picture")
     with pytest.raises(DatasetError, match="OpenCV cannot read"):
         list(layout.read_back(folder))
+
+
+@pytest.mark.parametrize(
+    ("form", "file", "why"),
+    [
+        ("hf", f"data/train/Anger/{clip_id(7)}.mp4", "which is not there"),
+        ("hf-stills", f"data/train/Anger/{still_id(7)}.png", "which is not there"),
+        ("hf", "data/test/metadata.parquet", "datasets cannot read"),
+        ("webdataset", "train-000001.tar", "webdataset cannot read .*train-000001.tar"),
+        ("coco", f"images/train/{still_id(7)}.png", "which is not there"),
+        ("coco", "annotations/instances_test.json", "pycocotools cannot read"),
+        ("kinetics", "lists/train.csv", "pandas cannot read"),
+        ("kinetics", f"videos/train/Anger/{clip_id(7)}_000000_000000.mp4", "OpenCV cannot read"),
+    ],
+)
+def test_what_is_lost_or_torn_is_noticed(
+    form: str, file: str, why: str, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    folder = make(catalogue, tmp_path / "out", form)
+    whole = (folder / file).read_bytes()
+    (folder / file).unlink()
+    if not file.endswith((".mp4", ".png")):
+        (folder / file).write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(DatasetError, match=why):
+        list(layout_of(form.partition("-")[0], **FORMS[form]).read_back(folder))
+
+
+def test_labels_that_contradict_each_other_are_noticed(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    folder = make(catalogue, tmp_path / "kinetics", "kinetics")
+    listing = folder / "lists" / "test.csv"
+    listing.write_text(listing.read_text().replace(".mp4 3", ".mp4 2"))
+    with pytest.raises(DatasetError, match="differ at videos/test/Happy"):
+        list(layout_of("kinetics").read_back(folder))
+    folder = make(catalogue, tmp_path / "coco", "coco")
+    place = folder / "annotations" / "instances_test.json"
+    place.write_text(place.read_text().replace('"category_id": 4', '"category_id": 5'))
+    emotions = [seen.emotion for seen in layout_of("coco").read_back(folder)]
+    assert emotions[-2:] == ["Neutral", "Neutral"]
 
 
 def test_what_cannot_be_had_is_refused(tmp_path: Path) -> None:

@@ -174,10 +174,11 @@ def test_what_became_of_a_clip_after_the_build(workspace: Workspace) -> None:
     other = SplitAssignment(BLURRED.clip_id, None, "toy", "it shows people of two splits")
     save(workspace, SplitAssignment, [stands, other], facts)
     still = Still(f"{KEPT.clip_id}-f0003", KEPT.clip_id, 3, True, 9.0, "0" * 16)
-    save(workspace, Still, [still], {})
+    another = Still(f"{BLURRED.clip_id}-f0009", BLURRED.clip_id, 9, True, 9.0, "0" * 16)
+    save(workspace, Still, [still, another], {})
     text = explain(workspace, KEPT.clip_id)
     assert "Split\n  test; split by show, 80/10/10, seed 0\n  in the group toy with 1 other" in text
-    assert f"Stills\n  {KEPT.clip_id}-f0003: frame 3 of the clip" in text
+    assert f"Stills\n  {KEPT.clip_id}-f0003: frame 3 of the clip\n\n" in text
     left_out = explain(workspace, BLURRED.clip_id)
     assert "Split\n  left out: it shows people of two splits\n  group toy" in left_out
     assert "Votes\n  p3: Fear" in left_out

@@ -60,6 +60,7 @@ def write(root: Path, items: list[Item], faces: list[ItemFace]) -> Path:
         CountedVote(FIRST, "p1", "vote", "Sad", None, 3, 5),
         CountedVote(FIRST, "p2", "vote", "Sad", None, 2, 5),
         CountedVote(FIRST, "p3", "vote", None, "cannot_tell", None, 5),
+        CountedVote(SECOND, "p1", "vote", "Fear", None, 4, 5),
         CountedVote(FIRST, "p4", "adjudication", "Fear", None, 4, 5),
     ])  # fmt: skip
     metadata.write_rows(root, Cut, [

@@ -44,6 +44,9 @@ class Database:
         parsed = _parsed(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.engine = _engine(parsed)
+        self._glances = self.engine
+        if not self.is_sqlite:
+            self._glances = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite lets waiting writers poll; in one process a lock lets them in as they came.
         self._turn = threading.Lock() if self.is_sqlite else nullcontext()
 
@@ -64,6 +67,16 @@ class Database:
             reader = connection.execution_options(caer_reads=True)
             with reader.begin():
                 yield reader
+
+    @contextmanager
+    def glancing(self) -> Iterator[Connection]:
+        """For looks that need not fit each other, without the way to PostgreSQL and back that
+        beginning and ending a transaction take.
+        """
+        with _reachable(), self._glances.connect() as connection:
+            if self.is_sqlite:
+                connection.execution_options(caer_reads=True)
+            yield connection
 
     def close(self) -> None:
         """Gives all connections back."""

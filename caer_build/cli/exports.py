@@ -52,6 +52,13 @@ def export(
             "--about", metavar="FILE", help="Name, licence, consent …: begin with `caer about`."
         ),
     ] = None,
+    allow_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--allow-leaks",
+            help="Make it although people, clips or pictures stand in two splits; it says so.",
+        ),
+    ] = False,
     workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -74,8 +81,14 @@ def export(
     workspace = Workspace.open(work.absolute())
     # A build that publishes while its clips are read would tear them apart.
     with workspace.locked(say), Steps() as steps:
-        catalogue = collect(workspace).stating(stated)
-        made = export_(catalogue, out.absolute(), layout, steps.tell, workers)
+        made = export_(
+            collect(workspace).stating(stated),
+            out.absolute(),
+            layout,
+            steps.tell,
+            workers,
+            allow_leaks=allow_leaks,
+        )
     _report(made, layout, as_json)
 
 
@@ -125,7 +138,9 @@ def rebuild(
     with Steps() as steps:
         files = find_episodes(dataset.episodes, episodes)
         cut_again(dataset, files, clips, workers, partial(steps.tell, "cutting"))
-        made = export_(dataset.catalogue(clips), out, layout, steps.tell, workers)
+        # Whether it may leak was decided where the media-free one was made.
+        catalogue = dataset.catalogue(clips)
+        made = export_(catalogue, out, layout, steps.tell, workers, allow_leaks=True)
     shutil.rmtree(clips)
     _report(made, layout, as_json)
 

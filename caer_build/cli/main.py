@@ -14,6 +14,7 @@ from caer_build import __version__
 from caer_build.cli import (
     agreements,
     annotate,
+    audits,
     build,
     clips,
     doctor,
@@ -26,6 +27,7 @@ from caer_build.cli import (
     samples,
     splits,
     stats,
+    stills,
     workspace,
 )
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
@@ -48,8 +50,10 @@ recipe.add_to(app)
 annotate.add_to(app)
 labels.add_to(app)
 splits.add_to(app)
+stills.add_to(app)
 exports.add_to(app)
 stats.add_to(app)
+audits.add_to(app)
 agreements.add_to(app)
 models.add_to(app)
 doctor.add_to(app)

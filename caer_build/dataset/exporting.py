@@ -2,7 +2,7 @@
 
 Every format goes the same way, and only :class:`Layout` knows which it is::
 
-    choose -> make files -> tables -> index -> card -> read back -> checksums -> its name
+    choose -> files -> tables -> index -> read back -> leaks? -> card -> checksums -> its name
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from caer_build.dataset import metadata
-from caer_build.dataset.accounts import write_accounts
+from caer_build.dataset.accounts import CARD, write_accounts
+from caer_build.dataset.auditing.auditing import leaks_by_ids, leaks_of
+from caer_build.dataset.auditing.refusing import refuse_leaks, said_of
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.checksums import write_checksums
 from caer_build.dataset.drafts import Draft, Made
@@ -38,17 +40,27 @@ class Exported:
     n_bytes: int
 
 
-def export(catalogue: Catalogue, out: Path, layout: Layout, tell: Tell, jobs: int = 2) -> Exported:
+def export(
+    catalogue: Catalogue,
+    out: Path,
+    layout: Layout,
+    tell: Tell,
+    jobs: int = 2,
+    *,
+    allow_leaks: bool = False,
+) -> Exported:
     """Make a data set, or go on making it.
 
     Args:
         out: its folder, which is not there yet.
         tell: called with (step, done, all).
         jobs: clips that are worked on at once.
+        allow_leaks: make it although people, clips or pictures stand in two splits; its
+            ``dataset.json`` says so.
 
     Raises:
-        DatasetError: if there is nothing to export, something is at ``out`` already, or what was
-            written cannot be read back as its users do.
+        DatasetError: if there is nothing to export, something is at ``out`` already, it leaks, or
+            what was written cannot be read back as its users do.
         IntegrityError: if a clip is not the one that was cut.
         StoreError: if the disk is full.
     """
@@ -60,7 +72,11 @@ def export(catalogue: Catalogue, out: Path, layout: Layout, tell: Tell, jobs: in
         )
     said = {"form": FORM, "layout": layout.described(), "facts": dict(catalogue.facts)}
     plan = digest_of([said, [asdict(item) for item in chosen]])
+    split_by = dict(catalogue.facts).get("split", {}).get("by")
     with Draft.of(out, plan) as draft, disk_errors(out.parent):
+        if not allow_leaks:
+            # What ids tell is known before hours of work.
+            refuse_leaks(out.name, leaks_by_ids(chosen, catalogue.faces), split_by)
         try:
             items = _files(
                 chosen,
@@ -69,11 +85,19 @@ def export(catalogue: Catalogue, out: Path, layout: Layout, tell: Tell, jobs: in
                 lambda: make(catalogue, chosen, draft, jobs, _step(tell, "files")),
             )
             metadata.write_tables(draft.folder, catalogue, items)
+            # A card that a stopped run left would be taken for a part of the index.
+            (draft.folder / CARD).unlink(missing_ok=True)
             layout.write_index(draft.folder, items)
-            write_accounts(draft.folder, said, items)
             _compare(layout, draft.folder, items, tell)
+            leaks = leaks_of(
+                draft.folder, items, lambda: metadata.face_tables(draft.folder), jobs, tell
+            )
+            if not allow_leaks:
+                refuse_leaks(out.name, leaks, split_by)
             draft.drop_media()
-            write_json(draft.folder / FACTS, said | {"n_items": len(items)})
+            said |= {"n_items": len(items), "leaks": said_of(leaks)}
+            write_accounts(draft.folder, said, items)
+            write_json(draft.folder / FACTS, said)
             digests = {i.file: i.file_sha256 for i in items if not layout.archived}
             n_bytes = write_checksums(draft.folder, digests, _step(tell, "checksums"))
         except IntegrityError:

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from caer_build.dataset.layouts.layout import Seen, labelled
-from caer_build.dataset.layouts.opening import require_picture
+from caer_build.dataset.layouts.libraries import reading
+from caer_build.dataset.layouts.opening import require_file, require_picture
 from caer_build.dataset.layouts.telling import (
     Told,
     Votes,
@@ -36,7 +37,6 @@ from caer_build.dataset.layouts.telling import (
     soft_label,
     votes_by_clip,
 )
-from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS, SPLITS, Item, ItemFace, ItemKind
 
 _OTHERS = "face"
@@ -73,24 +73,25 @@ class Coco:
                     _write(file, folder, there, votes)
 
     def read_back(self, folder: Path) -> Iterator[Seen]:
-        """With ``pycocotools``; a still of each category of a split is opened."""
+        """With ``pycocotools``; a still of each emotion of a split is opened."""
         from pycocotools.coco import COCO
 
         for split in SPLITS:
-            place = _annotations(folder, split)
+            place, images = _annotations(folder, split), folder / "images" / split
             if not place.is_file():
                 continue
-            with contextlib.redirect_stdout(io.StringIO()):
-                coco = COCO(str(place))
-            images = folder / "images" / split
-            for category in coco.getCatIds():
-                for image in coco.loadImgs(coco.getImgIds(catIds=[category])[:1]):
-                    require_picture(images / image["file_name"])
-            for image in coco.loadImgs(coco.getImgIds()):
-                file = images / image["file_name"]
-                if not file.is_file():
-                    raise DatasetError(f"{place} names {file}, which is not there.")
-                yield Seen(file.relative_to(folder).as_posix(), split, _emotion(coco, image))
+            with reading("pycocotools", folder):
+                # It prints how long it took.
+                with contextlib.redirect_stdout(io.StringIO()):
+                    coco = COCO(str(place))
+                opened: set[str] = set()
+                for image in coco.loadImgs(coco.getImgIds()):
+                    file = require_file(images / image["file_name"])
+                    emotion = _emotion(coco, image)
+                    if emotion not in opened:
+                        opened.add(emotion)
+                        require_picture(file)
+                    yield Seen(file.relative_to(folder).as_posix(), split, emotion)
 
 
 def _emotion(coco: Any, image: Told) -> str:

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from caer_build.arrow import schema
 from caer_build.dataset.layouts.layout import Seen, labelled
-from caer_build.dataset.layouts.opening import require_picture
+from caer_build.dataset.layouts.libraries import reading
+from caer_build.dataset.layouts.opening import require_file, require_picture
 from caer_build.dataset.layouts.telling import ABOUT, each_told, votes_by_clip
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS, SPLITS, CountedVote, Item, ItemKind
@@ -85,14 +86,14 @@ class HuggingFace:
         undecoded = (
             datasets.Image(decode=False) if column == "image" else datasets.Video(decode=False)
         )
-        with TemporaryDirectory() as cache, _quiet():
+        with TemporaryDirectory() as cache, _quiet(), reading("datasets", folder):
             splits = datasets.load_dataset(str(folder), cache_dir=cache)
             for split, rows in splits.items():
                 names = rows.features["label"].names
                 tried: set[int] = set()
                 paths = rows.select_columns([column, "label"]).cast_column(column, undecoded)
                 for number, row in enumerate(paths):
-                    file = Path(row[column]["path"])
+                    file = require_file(Path(row[column]["path"]))
                     if row["label"] not in tried:
                         tried.add(row["label"])
                         require_picture(file)

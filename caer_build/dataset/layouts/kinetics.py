@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from caer_build.dataset.layouts.layout import Seen, labelled
+from caer_build.dataset.layouts.libraries import reading
 from caer_build.dataset.layouts.opening import require_picture
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS, SPLITS, Item, ItemKind
@@ -69,20 +70,20 @@ class Kinetics:
         """With pandas, both the table and the list; every clip is opened with OpenCV."""
         import pandas as pd
 
-        for split in SPLITS:
-            if not (folder / f"{split}.csv").is_file():
-                continue
-            rows = pd.read_csv(folder / f"{split}.csv", dtype=str)
-            listed = pd.read_csv(
-                folder / "lists" / f"{_LISTS[split]}.csv", sep=" ", names=["file", "label"]
-            )
-            for row, file, number in zip(
-                rows.itertuples(index=False), listed.file, listed.label, strict=True
-            ):
-                if (_place(*row), row.label) != (file, EMOTIONS[number]):
-                    raise DatasetError(f"{split}.csv and its list in {folder} differ at {file}.")
-                require_picture(folder / file)
-                yield Seen(str(file), str(row.split), str(row.label))
+        with reading("pandas", folder):
+            for split in SPLITS:
+                table, listing = folder / f"{split}.csv", folder / "lists" / f"{_LISTS[split]}.csv"
+                if not table.is_file():
+                    continue
+                rows = pd.read_csv(table, dtype=str)
+                listed = pd.read_csv(listing, sep=" ", names=["file", "label"])
+                for row, file, number in zip(
+                    rows.itertuples(index=False), listed.file, listed.label, strict=True
+                ):
+                    if (_place(*row), row.label) != (file, EMOTIONS[number]):
+                        raise DatasetError(f"{table} and {listing} differ at {file}.")
+                    require_picture(folder / file)
+                    yield Seen(str(file), str(row.split), str(row.label))
 
 
 def _row(item: Item) -> tuple[str, str, str, str, str]:

@@ -9,6 +9,17 @@ from caer_build.errors import DatasetError
 _PICTURES = {".png"}
 
 
+def require_file(file: Path) -> Path:
+    """A file that a data set names.
+
+    Raises:
+        DatasetError: if it is not there.
+    """
+    if not file.is_file():
+        raise DatasetError(f"The data set names {file}, which is not there.", "Export again.")
+    return file
+
+
 def require_picture(file: Path) -> None:
     """Decode the first picture of a clip or still.
 

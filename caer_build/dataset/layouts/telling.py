@@ -26,9 +26,9 @@ from caer_build.records import EMOTIONS, CountedVote, Item, ItemFace
 Told = dict[str, Any]
 Votes = Mapping[str, Sequence[Told]]
 """by clip_id"""
-AT_ONCE = 500
-"""items whose faces are in memory; each look-up reads through the table of all faces, so that few
-at once would take long"""
+_FRAMES_AT_ONCE = 50_000
+"""frames whose faces are in memory; each look-up may read through the table of all faces, so that
+few at once would take long"""
 ABOUT = tuple(
     field.name
     for field in fields(Item)
@@ -48,7 +48,7 @@ def votes_by_clip(folder: Path) -> Votes:
 
 
 def each_told(folder: Path, items: Sequence[Item], votes: Votes) -> Iterator[tuple[Item, Told]]:
-    """All that is told of some items of a data set, in their order; ``AT_ONCE`` in memory."""
+    """All that is told of some items of a data set, in their order, few in memory at a time."""
     for item, faces in each_with_faces(folder, items):
         told = {**about(item), "soft_label": soft_label(item), **_faces_told(item, faces)}
         yield item, {**told, "votes": list(votes.get(str(item.clip_id), ()))}
@@ -57,12 +57,24 @@ def each_told(folder: Path, items: Sequence[Item], votes: Votes) -> Iterator[tup
 def each_with_faces(
     folder: Path, items: Sequence[Item]
 ) -> Iterator[tuple[Item, Sequence[ItemFace]]]:
-    """Items of a data set with their faces by frame, in their order; ``AT_ONCE`` in memory."""
-    for start in range(0, len(items), AT_ONCE):
-        some = items[start : start + AT_ONCE]
+    """Items of a data set with their faces by frame, in their order, few in memory at a time."""
+    for some in _batches(items):
         faces = faces_of(folder, {item.item_id for item in some})
         for item in some:
             yield item, faces[item.item_id]
+
+
+def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
+    some: list[Item] = []
+    n_frames = 0
+    for item in items:
+        some.append(item)
+        n_frames += item.n_frames or 1
+        if n_frames >= _FRAMES_AT_ONCE:
+            yield some
+            some, n_frames = [], 0
+    if some:
+        yield some
 
 
 def about(item: Item) -> Told:

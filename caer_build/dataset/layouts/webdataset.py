@@ -21,7 +21,7 @@ import io
 import json
 import tarfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +30,7 @@ from typing import Any
 
 from caer_build.dataset.drafts import MEDIA
 from caer_build.dataset.layouts.layout import Seen, labelled
+from caer_build.dataset.layouts.libraries import reading
 from caer_build.dataset.layouts.opening import require_picture
 from caer_build.dataset.layouts.telling import each_told, votes_by_clip
 from caer_build.errors import DatasetError
@@ -69,14 +70,14 @@ class WebDataset:
     def write_index(self, folder: Path, items: Sequence[Item]) -> None:
         """Packs what lies in ``media/``."""
         votes = votes_by_clip(folder)
-        n_items: dict[str, int] = {}
         # By shard, and within it in the order of places().
-        for shard, group in groupby(sorted(items, key=lambda i: (_shard(i), _lot(i))), _shard):
-            some = list(group)
-            n_items[shard] = len(some)
+        packed = sorted(items, key=lambda item: (_shard(item), _lot(item)))
+        told = each_told(folder, packed, votes)
+        for shard, group in groupby(told, key=lambda pair: _shard(pair[0])):
             with tarfile.open(folder / shard, "w", format=tarfile.PAX_FORMAT) as tar:
-                for item, told in each_told(folder, some, votes):
-                    self._add(tar, folder / MEDIA / f"{item.item_id}{self.suffix}", item, told)
+                for item, record in group:
+                    self._add(tar, folder / MEDIA / f"{item.item_id}{self.suffix}", item, record)
+        n_items = Counter(_shard(item) for item in packed)
         for split in {str(item.split) for item in items}:
             shards = sorted(shard for shard in n_items if shard.startswith(f"{split}-"))
             write_json(folder / f"{split}.json", _index(folder, shards, n_items))
@@ -96,16 +97,15 @@ class WebDataset:
 
         for split in SPLITS:
             for shard in sorted(folder.absolute().glob(f"{split}-*.tar")):
-                # A shard is a stream of its own: which one an item came from is told by it.
-                for number, sample in enumerate(
-                    webdataset.WebDataset([str(shard)], shardshuffle=False)
-                ):
-                    if number == 0:
-                        self._require(sample)
-                    emotion = EMOTIONS[int(sample["cls"])]
-                    if json.loads(sample["json"])["emotion"] != emotion:
-                        raise DatasetError(f"{sample['__key__']} of {shard} has two emotions.")
-                    yield Seen(f"{shard.name}/{sample['__key__']}{self.suffix}", split, emotion)
+                with reading("webdataset", shard):
+                    samples = webdataset.WebDataset([str(shard)], shardshuffle=False)
+                    for number, sample in enumerate(samples):
+                        if number == 0:
+                            self._require(sample)
+                        emotion = json.loads(sample["json"])["emotion"]
+                        if EMOTIONS[int(sample["cls"])] != emotion:
+                            raise DatasetError(f"{sample['__key__']} of {shard} has two emotions.")
+                        yield Seen(f"{shard.name}/{sample['__key__']}{self.suffix}", split, emotion)
 
     def _require(self, sample: dict[str, Any]) -> None:
         with NamedTemporaryFile(suffix=self.suffix) as file:
@@ -138,7 +138,7 @@ def _member(name: str, n_bytes: int) -> tarfile.TarInfo:
     return member
 
 
-def _index(folder: Path, shards: Sequence[str], n_items: dict[str, int]) -> dict[str, Any]:
+def _index(folder: Path, shards: Sequence[str], n_items: Mapping[str, int]) -> dict[str, Any]:
     return {
         "__kind__": "wids-shard-index-v1",
         "wids_version": 1,

@@ -1,0 +1,331 @@
+"""The audit finds what was planted, and nothing where nothing is."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from caer_build.arrow import to_table
+from caer_build.dataset.auditing.auditing import audit
+from caer_build.dataset.auditing.findings import Audit, Finding
+from caer_build.dataset.auditing.lineage import findings_by_ids
+from caer_build.dataset.auditing.matching import near_pairs, same_picture_pairs
+from caer_build.dataset.auditing.refusing import refuse_leaks, said_of
+from caer_build.dataset.reading import Dataset, read_dataset
+from caer_build.errors import DatasetError
+from caer_build.records import EMOTIONS, Item, ItemFace
+from caer_build.repetition import frame_hashes
+from tests.building import caer
+from tests.media import write_video
+
+Picture = npt.NDArray[np.uint8]
+
+
+def scene(number: int, width: int = 320, height: int = 180) -> Picture:
+    """A picture like no other: soft blobs of colour."""
+    small = np.random.default_rng(number).integers(0, 256, (6, 10, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def write(root: Path, split: str, emotion: str, name: str, picture: Picture) -> Path:
+    file = root / split / emotion / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(file), picture)
+    return file
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Path:
+    """Two-way CAER-S: of each emotion two stills in train, one in test, all different."""
+    root = tmp_path / "CAER-S"
+    for k, emotion in enumerate(EMOTIONS):
+        for number, split in enumerate(("train", "train", "test")):
+            write(root, split, emotion, f"{number:04d}.png", scene(10 * k + number))
+    return root
+
+
+def looked(root: Path) -> Audit:
+    return audit(read_dataset(root), 2, lambda *_: None)
+
+
+def by_kind(found: Audit) -> dict[str, Finding]:
+    return {finding.kind: finding for finding in found.findings}
+
+
+def test_where_nothing_is_nothing_is_found(released: Path) -> None:
+    found = looked(released)
+    assert found.findings == ()
+    assert (found.n_items, found.layout) == (21, "caer-s")
+    assert found.counts == {
+        "train": dict.fromkeys(EMOTIONS, 2),
+        "test": dict.fromkeys(EMOTIONS, 1),
+    }
+    done = caer("audit", released)
+    assert "No leak was found" in done.stdout
+
+
+def test_what_was_planted_in_stills_is_found(released: Path) -> None:
+    # A file of train in test under another emotion, and one of train coded anew and squeezed.
+    copy = released / "test" / "Sad" / "0100.png"
+    copy.write_bytes((released / "train" / "Happy" / "0000.png").read_bytes())
+    squeezed = cv2.resize(scene(30), (224, 224), interpolation=cv2.INTER_AREA)
+    write(released, "test", "Happy", "0101.jpg", squeezed)
+    broken = released / "train" / "Fear" / "0001.png"
+    broken.write_bytes(broken.read_bytes()[:-500])
+    (released / "train" / "Fear" / "0002.png").touch()
+    (released / "train" / "Fear" / "0003.png").write_text("not a picture")
+    write(released, "train", "Fear", "0004.png", scene(99, 24, 24))
+    done = caer("audit", released, "--json", check=False)
+    assert done.returncode == 1
+    found = {f["kind"]: f for f in json.loads(done.stdout)["findings"]}
+    assert {kind for kind, f in found.items() if f["severity"] == "leak"} == {
+        "same_file", "near_duplicate",
+    }  # fmt: skip
+    assert found["same_file"]["examples"] == ["train/Happy/0000.png and test/Sad/0100.png"]
+    assert found["near_duplicate"]["examples"] == ["train/Happy/0000.png and test/Happy/0101.jpg"]
+    assert found["label_conflict"]["examples"] == ["train/Happy/0000.png and test/Sad/0100.png"]
+    assert found["unreadable"]["examples"] == [
+        "train/Fear/0001.png breaks off",
+        "train/Fear/0002.png is empty (0 bytes)",
+        "train/Fear/0003.png is no picture that OpenCV can read",
+    ]
+    assert found["tiny"]["examples"] == ["train/Fear/0004.png: 24x24 px"]
+    assert found["sizes"]["examples"] == [
+        "21 of 320x180 px",
+        "1 of 224x224 px",
+        "1 of 24x24 px",
+    ]
+    # The same for people.
+    assert "leak  files in two splits, byte for byte: 1" in caer(
+        "audit", released, check=False
+    ).stdout  # fmt: skip
+
+
+def test_a_clip_coded_anew_is_found_and_one_that_breaks_off(tmp_path: Path) -> None:
+    root = tmp_path / "CAER"
+    coding = ("-c:v", "mpeg4", "-q:v", "3")
+    for number, (split, emotion) in enumerate(
+        (("train", "Anger"), ("train", "Sad"), ("validation", "Anger"), ("test", "Anger"))
+    ):
+        folder = root / split / emotion
+        folder.mkdir(parents=True)
+        write_video(folder / "0001.avi", coding, n=20, first=200 * number)
+    assert not looked(root).leaks
+    write_video(root / "test" / "Anger" / "0002.avi", ("-c:v", "mpeg4", "-q:v", "9"),
+                "scale=160:120", n=20, first=200)  # fmt: skip
+    cut = root / "train" / "Anger" / "0001.avi"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    found = by_kind(looked(root))
+    assert found["near_duplicate"].examples == (
+        "train/Sad/0001.avi and test/Anger/0002.avi",
+    )  # fmt: skip
+    assert found["label_conflict"].n == 1
+    assert found["unreadable"].n == 1
+    assert found["unreadable"].examples[0].startswith("train/Anger/0001.avi")
+
+
+def still(item_id: str, split: str, file: str | None = None, **changes: object) -> Item:
+    item = Item(item_id, "still", file, split, "Happy")  # type: ignore[arg-type]
+    return replace(item, **changes)  # type: ignore[arg-type]
+
+
+def clip(item_id: str, split: str, person: str, frames: tuple[int, int], **changes: object) -> Item:
+    item = Item(
+        item_id, "clip", None, split, "Happy", clip_id=item_id, track_id=f"{item_id}-t",  # type: ignore[arg-type]
+        person_id=person, episode_id="e", show="s", start_frame=frames[0], end_frame=frames[1],
+    )  # fmt: skip
+    return replace(item, **changes)  # type: ignore[arg-type]
+
+
+def kinds(items: Sequence[Item], faces: Sequence[ItemFace] = ()) -> dict[str, Finding]:
+    table = to_table(ItemFace, faces)
+    return {finding.kind: finding for finding in findings_by_ids(items, [table])}
+
+
+def test_what_ids_tell() -> None:
+    clean = [clip("a", "train", "Ann", (0, 50)), clip("b", "test", "Bob", (50, 90))]
+    assert {kind: f.severity for kind, f in kinds(clean).items()} == {
+        "same_episode": "note",
+        "same_show": "note",
+    }
+    found = kinds([*clean, clip("c", "test", "Ann", (200, 250))])
+    assert found["same_person"].examples == ("Ann is in train and test",)
+    assert found["same_person"].severity == "leak"
+    found = kinds([*clean, clip("c", "test", "Cid", (49, 50))])
+    assert found["shared_frames"].examples == ("a (train) and c (test)",)
+    found = kinds([*clean, clip("c", "train", "Cid", (89, 200))])
+    assert found["shared_frames"].examples == ("b (test) and c (train)",)
+    twice = [still("x", "train", clip_id="k"), still("y", "validation", clip_id="k")]
+    assert kinds(twice)["same_clip"].examples == ("k is in train and validation",)
+    grouped = [still("x", "train", group_id="g"), still("y", "test", group_id="g")]
+    assert kinds(grouped)["same_group"].severity == "leak"
+
+
+def test_who_is_only_seen_is_found_as_well() -> None:
+    items = [clip("a", "train", "Ann", (0, 50)), clip("b", "test", "Bob", (50, 90))]
+    beside = ItemFace("b", 3, "a-t", False, 1.0, 1.0, 5.0, 5.0, False)
+    own = ItemFace("b", 3, "b-t", True, 1.0, 1.0, 5.0, 5.0, False)
+    found = kinds(items, [own, beside])
+    assert found["person_seen"].examples == ("Ann of train is seen in b (test)",)
+    assert "person_seen" not in kinds(items, [own, replace(beside, face="an extra")])
+
+
+def boxed(items: Sequence[Item], faces: Sequence[ItemFace], root: Path) -> dict[str, Finding]:
+    dataset = Dataset(
+        root, "box-lists", tuple(items), faces=lambda: iter([to_table(ItemFace, faces)])
+    )
+    return by_kind(audit(dataset, 1, lambda *_: None))
+
+
+def face(item_id: str, x: float, y: float = 10.0, side: float = 40.0) -> ItemFace:
+    return ItemFace(item_id, 0, item_id, True, x, y, x + side, y + side, None)
+
+
+def test_faces_that_lie_in_test_where_they_lie_in_train(tmp_path: Path) -> None:
+    items = [still(f"{s}{n}", s) for s in ("train", "test") for n in range(60)]
+    # 40 of 60 test faces lie where train's do; one number further they lie 3 px away.
+    apart = [face(f"train{n}", 30.0 * n) for n in range(60)]
+    moved = [face(f"test{n}", 30.0 * n + (1 if n < 40 else 15)) for n in range(60)]
+    found = boxed(items, [*apart, *moved], tmp_path)
+    assert found["face_geometry"].severity == "leak"
+    assert "67% of the test stills" in found["face_geometry"].message
+    assert found["face_geometry"].message.count("0%") == 1
+    everywhere_alike = [replace(f, x1=10.0, x2=50.0) for f in (*apart, *moved)]
+    assert "face_geometry" not in boxed(items, everywhere_alike, tmp_path)
+    assert "face_geometry" not in boxed(items[:100], [*apart, *moved[:40]], tmp_path), "too few"
+
+
+def test_boxes_outside_and_faces_that_are_missing(tmp_path: Path) -> None:
+    items = [still(i, "train", width=100, height=60) for i in "abc"]
+    faces = [face("a", 61.0), face("b", 62.0), replace(face("c", 0.0), is_target=False)]
+    found = boxed(items, faces, tmp_path)
+    # 61 + 40 is a pixel too far, which is rounding; 62 + 40 is not.
+    assert found["box_outside"].examples == ("b frame 0: 62, 10, 102, 50",)
+    assert found["no_face"].examples == ("c",)
+    assert "no_face" not in boxed(items, [], tmp_path), "a data set without boxes lacks none"
+
+
+def test_pictures_in_mosaics_and_archives(tmp_path: Path) -> None:
+    mosaic = np.hstack([scene(n, 64, 64) for n in range(3)])
+    cv2.imwrite(str(tmp_path / "mosaic.png"), mosaic)
+    crops = [
+        still(f"m{n}", split, "mosaic.png", crop_x=64 * n, crop_y=0, crop_width=64, crop_height=64)
+        for n, split in enumerate(("train", "train", "test", "test"))
+    ]
+    again = tmp_path / "again.png"
+    cv2.imwrite(str(again), scene(1, 64, 64))
+    with tarfile.open(tmp_path / "test-000000.tar", "w") as archive:
+        archive.add(again, "one.png")
+    packed = [
+        still("p0", "test", "test-000000.tar/one.png"),
+        still("p1", "test", "test-000000.tar/two.png"),
+        still("p2", "test", "test-000001.tar/two.png"),
+    ]
+    dataset = Dataset(tmp_path, "ours", (*crops, *packed))
+    found = by_kind(audit(dataset, 2, lambda *_: None))
+    assert found["near_duplicate"].examples == ("mosaic.png and test-000000.tar/one.png",)
+    assert set(found["unreadable"].examples) == {
+        "mosaic.png lies outside its mosaic",
+        "test-000000.tar/two.png is not in its archive",
+        "test-000001.tar/two.png lies in an archive that cannot be read",
+    }
+
+
+def test_a_file_that_was_changed_since_is_found(released: Path) -> None:
+    items = read_dataset(released).items
+    dataset = Dataset(released, "ours", (replace(items[0], file_sha256="0" * 64), *items[1:]))
+    found = by_kind(audit(dataset, 1, lambda *_: None))
+    assert found["unreadable"].examples == (f"{items[0].file} is not what was written there",)
+
+
+def test_pairs_of_hashes_are_those_that_comparing_each_with_each_finds() -> None:
+    chance = np.random.default_rng(5)
+    a = chance.integers(0, 2**64, 300, dtype=np.uint64)
+    flips = np.uint64(1) << chance.integers(0, 64, (200, 5), dtype=np.uint64)
+    b = np.bitwise_xor.reduce(flips, axis=1, initial=0) ^ a[:200]
+    a[7] = b[9] = 0
+    found = {(there, int(here)) for there, near in near_pairs(a, b, 4) for here in near}
+    expected = {
+        (j, i)
+        for j, y in enumerate(b)
+        for i, x in enumerate(a)
+        if x and y and (int(x) ^ int(y)).bit_count() <= 4
+    }
+    assert found == expected
+    assert {(9, 9), (0, 0)} - found == {(9, 9)} | ({(0, 0)} - expected)
+
+
+def test_flat_pictures_are_no_duplicates() -> None:
+    flat = np.full((2, 27, 48, 3), 30, np.uint8)
+    flat[1] += 2
+    one, other = np.array([0]), np.array([1])
+    assert list(same_picture_pairs(frame_hashes(flat), flat, one, other)) == []
+
+
+@pytest.mark.slow
+def test_real_frames_of_other_people_are_no_duplicates_and_copies_are(data: Path) -> None:
+    """Two episodes, every fifth frame: what is found across shots shows the same people."""
+    from caer_build.media.decode import Decoder
+    from caer_build.media.probe import read_headers
+    from tests.building import true_shots
+
+    small, copies, people = [], [], []
+    for name in ("lobby.s01e01", "lobby.s01e02"):
+        of_frame = {f: (s.people, s.frames[0]) for s in true_shots(data, name) for f in s.frames}
+        file = data / "episodes" / f"{name}.mp4"
+        with Decoder(file, read_headers(file), threads=2) as decoder:
+            for frame in decoder:
+                if frame.ordinal % 5 == 0 and frame.ordinal in of_frame:
+                    picture = frame.bgr_full()
+                    coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
+                    copy = cv2.resize(
+                        cv2.imdecode(coded, 1), (224, 224), interpolation=cv2.INTER_AREA
+                    )
+                    small.append(cv2.resize(picture, (48, 27), interpolation=cv2.INTER_AREA))
+                    copies.append(cv2.resize(copy, (48, 27), interpolation=cv2.INTER_AREA))
+                    people.append((name, *of_frame[frame.ordinal]))
+    pictures = np.stack([*small, *copies]).astype(np.uint8)
+    hashes, n = frame_hashes(pictures), len(small)
+    told = [k for k in range(n) if hashes[k] and hashes[n + k]]
+    n_found = sum(
+        any(True for _ in same_picture_pairs(hashes, pictures, np.array([k]), np.array([n + k])))
+        for k in told
+    )
+    assert n_found / len(told) >= 0.99
+    shots = sorted(set(people))
+    wrong = [
+        (one, other)
+        for number, one in enumerate(shots)
+        for other in shots[:number]
+        if one[1] != other[1]
+        and any(
+            True
+            for _ in same_picture_pairs(
+                hashes, pictures,
+                np.array([k for k in range(n) if people[k] == one]),
+                np.array([k for k in range(n) if people[k] == other]),
+            )
+        )
+    ]  # fmt: skip
+    assert wrong == []
+
+
+def test_leaks_are_refused_in_words() -> None:
+    refuse_leaks("CAER", [], "person")
+    leak = Finding("same_person", "leak", 1, "persons in two splits: 1", ("Ann is in both",))
+    with pytest.raises(DatasetError) as refused:
+        refuse_leaks("CAER", [leak], "clip")
+    assert refused.value.message == "CAER would leak: persons in two splits: 1 (Ann is in both)."
+    assert refused.value.remedy.startswith("A split by clip shares people by nature")
+    with pytest.raises(DatasetError) as refused:
+        refuse_leaks("CAER", [leak], "person")
+    assert refused.value.remedy.startswith("Or say --allow-leaks")
+    assert said_of([leak])["same_person"]["n"] == 1
