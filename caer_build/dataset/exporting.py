@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from caer_build.dataset import metadata
-from caer_build.dataset.accounts import write_accounts
+from caer_build.dataset.accounts import CARD, write_accounts
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.checksums import write_checksums
 from caer_build.dataset.drafts import Draft, Made
@@ -69,6 +69,8 @@ def export(catalogue: Catalogue, out: Path, layout: Layout, tell: Tell, jobs: in
                 lambda: make(catalogue, chosen, draft, jobs, _step(tell, "files")),
             )
             metadata.write_tables(draft.folder, catalogue, items)
+            # The card of a run that was stopped is not what this one's card begins with.
+            (draft.folder / CARD).unlink(missing_ok=True)
             layout.write_index(draft.folder, items)
             write_accounts(draft.folder, said, items)
             _compare(layout, draft.folder, items, tell)
