@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from annotator_app.agreeing import AgreementFigures, worked_out_apart
-from caer_build.annotation import oversight, suspicion, working_time
+from caer_build.annotation import adjudication, oversight, suspicion, working_time
 from caer_build.annotation.office import Office
 from caer_build.annotation.oversight import DAY_MS, HOUR_MS
 from caer_build.annotation.standing import funnel
@@ -110,6 +110,13 @@ def hours_worked(
 def n_disputes(office: Office, annotator_id: int, statuses: tuple[str, ...]) -> int:
     """How many clips wait for an adjudicator, counted up to 100."""
     return office.n_disputes(annotator_id, statuses)
+
+
+@_counted
+def n_ties(office: Office) -> int:
+    """How many ties nobody has decided, counted up to 100."""
+    with office.database.reading() as connection:
+        return adjudication.n_undecided(connection)
 
 
 @_looked_through

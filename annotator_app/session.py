@@ -43,16 +43,10 @@ def visit() -> Visit:
     """Whose run this is; the run ends here if the session is over."""
     place = current()
     token = st.context.cookies.get(SESSION_COOKIE)
-    now_ms = place.office.clock()
     try:
-        with place.office.database.reading() as connection:
-            account = sessions.resolve(connection, token, now_ms)
-            stale = sessions.is_stale(connection, token or "", now_ms)
+        account = sessions.visit(place.office.database, token, place.office.clock())
     except NotAllowed:
         _leave()
-    if stale and token:
-        with place.office.database.writing() as connection:
-            sessions.touch(connection, token, now_ms)
     # A socket that comes back with another person's cookie must not find this one's things.
     if st.session_state.setdefault(_WHOSE, account.annotator_id) != account.annotator_id:
         st.session_state.clear()

@@ -30,6 +30,12 @@ FORMATS: tuple[tuple[str, Sequence[str]], ...] = (
     ("caer", ("--format", "caer")),
     ("caer-s", ("--format", "caer-s")),
     ("media-free", ("--format", "media-free")),
+    ("hf", ("--format", "hf")),
+    ("hf-stills", ("--format", "hf", "--media", "stills")),
+    ("webdataset", ("--format", "webdataset")),
+    ("webdataset-stills", ("--format", "webdataset", "--media", "stills")),
+    ("coco", ("--format", "coco")),
+    ("kinetics", ("--format", "kinetics")),
 )
 
 

@@ -1,4 +1,4 @@
-"""What all tests share: where the real data is."""
+"""What all tests share: where the real data is, what is dear to make, and which come first."""
 
 from __future__ import annotations
 
@@ -27,6 +27,20 @@ REPOSITORY = Path(__file__).parent.parent
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+_LONG = (
+    "test_build_lobby", "test_docs", "test_build_resume", "test_player", "test_player_trouble",
+    "test_app_doors", "test_cli_dataset", "test_annotation_chaos", "test_build_decisions",
+    "test_build_replaced", "test_cli_annotate", "test_sample_episode", "test_build_disk_full",
+    "test_build_episodes", "test_build_folder", "test_app_chain", "test_player_leases",
+    "test_player_in_streamlit", "test_recipe_paper", "test_player_looks", "test_build_browser",
+)  # fmt: skip
+"""Files that take half a minute or more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: one that begins last would keep one worker busy and the others idle."""
+    items.sort(key=lambda item: _LONG.index(item.path.stem) if item.path.stem in _LONG else 99)
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +85,26 @@ def postgresql() -> Iterator[str]:
         Path(folder).chmod(0o755)
         with postgresql_server(Path(folder, "server")) as url:
             yield url
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser for all tests of a file; :func:`browser` closes what each test opened."""
+    from tests.player_seat import chromium as start
+
+    with start() as started:
+        yield started
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """Chromium without a window.
+
+    Windows that stay open go on playing their clips, and slow down everybody after them.
+    """
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
 
 
 _numbers = count()

@@ -13,6 +13,9 @@ from annotator_app.tokens import SESSION_COOKIE
 from tests.player_server import Bench
 
 WIDE, PHONE = (1366, 768), (390, 844)
+PATIENCE_MS = 60_000
+"""how long a page may take on a machine that is busy with something else"""
+_LOOK_EVERY_MS = 50
 COUNT_TONES = """window.tones = 0;
 const start = OscillatorNode.prototype.start;
 OscillatorNode.prototype.start = function (...at) { window.tones += 1; start.apply(this, at); };"""
@@ -30,6 +33,7 @@ _FINDING = """() => {
 def chromium() -> Iterator[Any]:
     """A headless Chromium that lets nothing sound before a click or a key."""
     playwright = pytest.importorskip("playwright.sync_api")
+    playwright.expect.set_options(timeout=PATIENCE_MS)
     with playwright.sync_playwright() as p:
         browser = launch(p.chromium, "document-user-activation-required")
         yield browser
@@ -67,7 +71,7 @@ class Seat:
         """A window with the person's session, the page not opened yet."""
         made = browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
         made.add_init_script(COUNT_TONES)
-        made.set_default_timeout(20_000)
+        made.set_default_timeout(PATIENCE_MS)
         made.add_cookies(
             [{"name": SESSION_COOKIE, "value": bench.tokens[person], "url": bench.url}]
         )
@@ -101,7 +105,7 @@ class Seat:
 
     def until(self, condition: str) -> None:
         """Waits for an expression of JavaScript, in which ``part(name)`` gives elements."""
-        self.page.wait_for_function(_FINDING % condition)
+        self.page.wait_for_function(_FINDING % condition, polling=_LOOK_EVERY_MS)
 
     def until_view(self, name: str) -> None:
         self.until(f"part('player').dataset.view === '{name}'")

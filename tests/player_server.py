@@ -6,12 +6,15 @@ sessions. The server can be stopped and started again at the same address.
 
 from __future__ import annotations
 
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import uvicorn
@@ -41,6 +44,7 @@ from caer_build.store import Workspace
 from tests.media import RATE, write_sound, write_video
 
 SIZE = (640, 360)
+_shelf = tempfile.TemporaryDirectory(prefix="caer-clips-")
 PLAYER = Path(assets.__file__).parent
 THEMES = {
     "light": ("#ffffff", "#f0f2f6", "#31333f", "#1257a8"),
@@ -63,11 +67,8 @@ def real_clip(workspace: Workspace, number: int, n_frames: int, has_audio: bool)
     """A clip with its file: a small square that moves, marked as the face; a beep a second."""
     file = media_file(workspace, f"p{number:05d}")
     file.parent.mkdir(parents=True, exist_ok=True)
-    sounds = [write_sound(file.with_suffix(".wav"), n_frames / RATE)] if has_audio else []
-    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
-              "-c:a", "aac", "-movflags", "+faststart")  # fmt: skip
-    first = number * 50 % 800
-    write_video(file, coding=coding, n=n_frames, size=SIZE, sounds=sounds, first=first)
+    shutil.copy(_made(number, n_frames, has_audio), file)
+    first = _first(number)
     boxes = tuple(face_box(first + k) for k in range(n_frames))
     return FrozenClip(
         clip_id=f"lobby.s01e01-s{number:06d}-t00-{number:06d}", show="lobby",
@@ -77,6 +78,23 @@ def real_clip(workspace: Workspace, number: int, n_frames: int, has_audio: bool)
         file_sha256="1" * 64, times_ms=tuple(k * 1000 // RATE for k in range(n_frames)),
         faces=(Face(True, boxes),),
     )  # fmt: skip
+
+
+@cache
+def _made(number: int, n_frames: int, has_audio: bool) -> Path:
+    """The file of a clip, encoded once for all tests of a process."""
+    file = Path(_shelf.name, f"{number}-{n_frames}-{has_audio}.mp4")
+    sounds = [write_sound(file.with_suffix(".wav"), n_frames / RATE)] if has_audio else []
+    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
+              "-c:a", "aac", "-movflags", "+faststart")  # fmt: skip
+    return write_video(
+        file, coding=coding, n=n_frames, size=SIZE, sounds=sounds, first=_first(number)
+    )
+
+
+def _first(number: int) -> int:
+    """The number that the first frame of a clip carries."""
+    return number * 50 % 800
 
 
 def face_box(number: int) -> tuple[float, float, float, float]:

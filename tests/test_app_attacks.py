@@ -21,7 +21,6 @@ from caer_build.annotation.review import find_clip
 from caer_build.annotation.withdrawal import withdraw
 from tests.serving import PASSWORD, Browser, Served, answer_body, make_workspace, serving
 
-pytestmark = pytest.mark.xdist_group("app")
 _names = iter(range(10_000))
 NASTY = (
     "'; DROP TABLE vote; --",

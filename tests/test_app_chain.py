@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,11 @@ from sqlalchemy import select
 from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import tables as t
 from tests.building import caer
-from tests.player_seat import COUNT_TONES, PHONE, WIDE, Seat, chromium
+from tests.player_seat import COUNT_TONES, PATIENCE_MS, PHONE, WIDE, Seat
 from tests.serving import PASSWORD, Served, built, free_port, serving
 
-pytestmark = pytest.mark.xdist_group("browser")
 MANAGER = "Ines Albrecht"
 LINK = re.compile(r"http://\S+/join/\S+")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
 
 
 @dataclass
@@ -60,7 +52,7 @@ def window(browser: Any, served: Served) -> Seat:
     """A browser of somebody's own, without cookies."""
     context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
     context.add_init_script(COUNT_TONES)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     return Seat(context.new_page(), served.base_url)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import tables as t
 from tests.identity_provider import CLIENT, identity_provider
+from tests.player_seat import PATIENCE_MS, WIDE
 from tests.serving import (
     PASSWORD,
     Browser,
@@ -22,8 +22,6 @@ from tests.serving import (
     make_workspace,
     serving,
 )
-
-pytestmark = pytest.mark.xdist_group("app")
 
 
 @pytest.fixture(scope="module")
@@ -184,22 +182,12 @@ def test_an_identity_provider(tmp_path: Path) -> None:
             assert "Continue as" not in forged.get("/sign-in").text
 
 
-@pytest.fixture
-def browser_page(served: Served) -> Iterator[Page]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on the PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(
-            viewport={"width": 1366, "height": 768}, base_url=served.base_url
-        )
-        yield context.new_page()
-        browser.close()
-
-
-def test_a_visit_in_a_browser(served: Served, browser_page: Page, tmp_path: Path) -> None:
-    page, elsewhere, complaints = browser_page, [], []
+def test_a_visit_in_a_browser(served: Served, browser: Any, tmp_path: Path) -> None:
+    context = browser.new_context(
+        viewport={"width": WIDE[0], "height": WIDE[1]}, base_url=served.base_url
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    page, elsewhere, complaints = context.new_page(), [], []
     page.on("console", lambda m: complaints.append(m.text) if "Policy" in m.text else None)
     page.on("request", lambda r: elsewhere.append(r.url))
     page.goto(f"/join/{served.invitation()}")

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import gold
 from caer_build.annotation import tables as t
 from caer_build.annotation.office import now_ms
-from tests.player_seat import WIDE, Seat, chromium
+from tests.player_seat import PATIENCE_MS, WIDE, Seat
 from tests.serving import Browser, Served, answer_body, make_workspace, serving
 
-pytestmark = pytest.mark.xdist_group("browser")
 REASONS = (
     ("Happy", "She laughs, and her voice rises at the end of each sentence."),
     ("Sad", "He smiles, but looks at the floor; his voice is slow and gives way at the end."),
@@ -27,13 +27,6 @@ REASONS = (
     ("Anger", "The jaw is set, the words are clipped. That he speaks softly does not change it."),
 )
 SAID = ("Happy", "Sad", "Disgust", None)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +57,7 @@ def practise(member: Browser) -> None:
 
 def seat_of(browser: Any, member: Browser) -> Seat:
     made = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(PATIENCE_MS)
     made.add_cookies([{"name": SESSION_COOKIE, "value": member.token, "url": member.base_url}])
     return Seat(made.new_page(), member.base_url)
 
@@ -84,13 +77,13 @@ def test_the_guide_keeps_practice_clips(browser: Any, served: Served, tmp_path: 
     heading = seat.page.get_by_role("heading", name="Your practice clips")
     heading.wait_for()
     videos = seat.page.locator("video")
-    assert videos.count() == len(REASONS)
+    expect(videos).to_have_count(len(REASONS))
     seat.page.wait_for_function(
         "() => [...document.querySelectorAll('video')].every((v) => v.readyState >= 1)"
     )
     for emotion, reason in REASONS:
-        assert seat.page.get_by_text(f"Expected: {emotion}").count() == 1
-        assert seat.page.get_by_text(reason).count() == 1
+        expect(seat.page.get_by_text(f"Expected: {emotion}")).to_have_count(1)
+        expect(seat.page.get_by_text(reason)).to_have_count(1)
     heading.scroll_into_view_if_needed()
     look(seat, tmp_path, "guide-practice")
 

@@ -117,6 +117,7 @@ def test_an_empty_project_has_pages_too(database: Database, tmp_path: Path) -> N
     for name in ("progress", "agreement", "people", "review", "adjudicate", "export"):
         pages.open(name)
     assert "Nothing waits for you" in pages.open("adjudicate", ADJUDICATOR).success[0].value
+    assert ties_that_wait(pages.open("adjudicate")) == "0"
 
 
 def test_a_clip_is_found_made_gold_and_asked_about(pages: Pages) -> None:
@@ -211,7 +212,17 @@ def test_roles_and_practice_by_hand(pages: Pages) -> None:
     assert row.qualified_at is not None
 
 
+def ties_that_wait(page: AppTest) -> str:
+    [found] = [m.value for m in page.metric if m.label == "Ties that wait for an adjudicator"]
+    return found
+
+
 def test_an_adjudicator_sees_no_vote_before_answering(pages: Pages) -> None:
+    with pages.project.database.reading() as connection:
+        n_ties = funnel(connection)["tie"]
+    overview = pages.open("adjudicate")
+    assert "No clip was adjudicated yet" in overview.info[0].value
+    assert ties_that_wait(overview) == str(n_ties)
     page = pages.open("adjudicate", ADJUDICATOR)
     assert not page.dataframe
     [send] = [b for b in page.button if b.label == "Send"]
@@ -230,6 +241,7 @@ def test_an_adjudicator_sees_no_vote_before_answering(pages: Pages) -> None:
     assert len(row["Others said"].split(", ")) == 3
     overview = pages.open("adjudicate")
     assert list(overview.dataframe[0].value["By"]) == ["Yusuf Demir"]
+    assert ties_that_wait(overview) == str(n_ties - 1)
 
 
 def test_names_are_no_markup() -> None:

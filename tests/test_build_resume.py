@@ -60,10 +60,16 @@ def killed_at_random_moments(
 
 
 @pytest.mark.timeout(600)
-def test_killed_three_times(
-    episodes: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
-) -> None:
-    killed_at_random_moments(3, 1, episodes, undisturbed, tmp_path / "work")
+def test_killed_three_times(data: Path, brief_episode: Path, tmp_path: Path) -> None:
+    """The first seconds of two episodes of a show."""
+    episodes = tmp_path / "episodes"
+    episodes.mkdir()
+    remux(data / "episodes" / "lobby.s01e01.mp4", episodes / "lobby.s01e01.mp4", "-t", "12")
+    shutil.copy(brief_episode, episodes / "lobby.s01e02.mp4")
+    seconds = build(tmp_path / "undisturbed", episodes)["seconds"]
+    expected = digests(tmp_path / "undisturbed")
+    assert sum(name.startswith("clips/") for name in expected) > 3
+    killed_at_random_moments(3, 1, episodes, (expected, seconds), tmp_path / "work")
 
 
 @pytest.mark.slow

@@ -113,12 +113,14 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "train" / "Sad" / "gone.png").symlink_to(tmp_path / "nothing.png")
     dataset = read_dataset(tmp_path)
     assert rows(dataset) == [("train/Sad/1.png", "still", "train", "Sad")]
-    assert note_on(dataset, "none of the seven").startswith("2 files")
-    assert note_on(dataset, "beside the splits").endswith(": extra.")
+    assert note_on(dataset, "none of the seven") == (
+        "Files in folders that are none of the seven emotions, left out: 2 (train/Contempt)."
+    )
+    assert note_on(dataset, "beside the splits").endswith(": 1 (extra).")
     assert "train/Sad/notes.doc" in note_on(dataset, "no picture or video")
-    assert "train/Sad/frames" in note_on(dataset, "folders inside classes")
+    assert "train/Sad/frames" in note_on(dataset, "inside classes, not read")
     assert "train/Fear" in note_on(dataset, "without a picture")
-    assert "train/Sad/gone.png" in note_on(dataset, "links")
+    assert "train/Sad/gone.png" in note_on(dataset, "lead nowhere")
     assert len(dataset.notes) == 6
 
 
@@ -183,7 +185,7 @@ def test_box_lists_beside_the_pictures(tmp_path: Path) -> None:
     assert "train.txt:3" in note_on(dataset, "not there")
     assert "test.txt:1" in note_on(dataset, "without a face")
     assert "test.txt:2" in note_on(dataset, "no boxes")
-    assert note_on(dataset, "none of the box lists").startswith("1 items")
+    assert ": 1 (" in note_on(dataset, "none of the box lists")
 
 
 def test_box_lists_from_elsewhere(tmp_path: Path) -> None:
@@ -215,6 +217,20 @@ def test_box_lists_from_elsewhere(tmp_path: Path) -> None:
     assert "no files" in alone.notes[0]
     with pytest.raises(DatasetError, match="Expected lists of face boxes"):
         read_dataset(root, boxes=tmp_path / "gone")
+
+
+def test_lines_say_class_and_split_in_several_ways(tmp_path: Path) -> None:
+    (tmp_path / "val").mkdir()
+    # By the folder of the list; the class by its folder before its number, else by the number.
+    (tmp_path / "val" / "all.txt").write_text(
+        "Sad/1.png,0,1,2,3,4\n2.png,6,1,2,3,4\n3.png,7,1,2,3,4\n"
+    )
+    dataset = read_dataset(tmp_path)
+    assert [(i.item_id, i.split, i.emotion) for i in dataset.items] == [
+        ("validation/Sad/1.png", "validation", "Sad"),
+        ("validation/Surprise/2.png", "validation", "Surprise"),
+    ]
+    assert "all.txt:3" in note_on(dataset, "none of the seven")
 
 
 def test_ncaer_s(tmp_path: Path) -> None:
@@ -258,7 +274,7 @@ def test_ferplus(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (first.p_happy, first.p_anger, first.p_neutral) == (0.75, 0.25, 0.0)
     assert (tied.p_happy, tied.p_neutral, nobody.p_happy) == (0.5, 0.5, None)
-    assert note_on(dataset, "without an emotion").startswith("3 faces")
+    assert ": 3 (" in note_on(dataset, "without an emotion")
     counts = dataset.votes()
     assert counts.categories == (*EMOTIONS, "contempt", "unknown", "not_a_face")
     assert counts.table[0].tolist() == [2, 0, 0, 6, 0, 0, 0, 0, 2, 0]

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.media import RATE
-from tests.player_seat import Seat, chromium, launch
+from tests.player_seat import Seat, launch
 from tests.player_server import SIZE, Bench, bench, face_box
 
 RESTORED = """sessionStorage.setItem("caer.session",
     '{"person": "Person 1", "sound_checked": true}');"""
 """as in a window that the browser brought back: sound was checked, but no key pressed yet"""
-pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
+TELL_REFUSED_PLAYS = """const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+    const started = play.call(this);
+    started.catch((error) => console.info(`play: ${error.name}`));
+    return started;
+};"""
+CLOCK_THAT_STANDS = """const now = performance.now.bind(performance);
+performance.now = () => window.standing ?? now();"""
+PLAYED = """() => Object.values({ ...localStorage, ...sessionStorage })
+    .some((kept) => /"plays":[1-9]/.test(kept))"""
+"""whether a clip was played to its end in whatever way, by the draft of its answer"""
 
 
 def said(bench_: Bench) -> list[tuple[object, ...]]:
@@ -51,7 +53,7 @@ def test_clips_are_labelled_by_keyboard_alone(browser: Any, tmp_path: Path) -> N
 def test_what_is_missing_is_said_and_nothing_is_sent(browser: Any, tmp_path: Path) -> None:
     with bench(tmp_path, lengths=(60, 20)) as served:
         seat = Seat.at(browser, served).open()
-        seat.press("Enter")
+        seat.press("Space", "Enter")  # it stands, so that it is not heard meanwhile
         line = seat.text("spoken")
         for phrase in ("played to its end", "an emotion (1–7)"):
             assert phrase in line
@@ -59,8 +61,8 @@ def test_what_is_missing_is_said_and_nothing_is_sent(browser: Any, tmp_path: Pat
         assert "how sure you are (A–G)" in seat.text("spoken")
         seat.press("g", "v", "Enter")
         assert "the sound on (V)" in seat.text("spoken")
-        seat.press("v", "Equal")
-        seat.page.wait_for_timeout(3000)  # a whole play, too fast
+        seat.press("v", "Equal", "Space")
+        seat.page.wait_for_function(PLAYED)  # too fast
         seat.press("Enter")
         assert "one play at normal speed (0)" in seat.text("spoken")
         assert served.votes() == []
@@ -178,16 +180,20 @@ def test_enter_twice_is_one_answer(browser: Any, tmp_path: Path) -> None:
 def test_practice_tells_what_was_expected(browser: Any, tmp_path: Path) -> None:
     reasons = [("Happy", "She laughs, and her voice rises."), ("Sad", "A <b>low</b> voice.")]
     with bench(tmp_path, practice=reasons, practice_share=0.5) as served:
-        seat = Seat.at(browser, served).open()
+        seat = Seat.at(browser, served)
+        seat.page.add_init_script(CLOCK_THAT_STANDS)
+        seat.open()
         assert "Practice" in seat.text("banner")
         expected = {"p00000": "Happy", "p00001": "Sad"}
         for number in range(2):
             clip = seat.clip
             seat.press("4", "d")
             seat.until_heard()
+            seat.page.evaluate("window.standing = performance.now()")
             seat.press("Enter")
             seat.until_view("notice")
             seat.press("Enter")  # the second press of a double one is not for the notice
+            seat.page.evaluate("window.standing = undefined")
             right = expected[clip] == "Happy"
             assert seat.text("notice-tag") == ("As expected" if right else "Not as expected")
             assert expected[clip] in seat.text("notice-title")
@@ -236,10 +242,10 @@ def test_sound_waits_for_a_key_where_the_browser_wants_one(browser: Any, tmp_pat
         for act in ("key", "click"):
             seat = Seat.at(browser, served)
             seat.page.add_init_script(RESTORED)
-            # What looks into the page counts as a click, so the network has to say when.
-            with seat.page.expect_response("**/clips/*.mp4"):
+            seat.page.add_init_script(TELL_REFUSED_PLAYS)
+            # What looks into the page counts as a click, so the page has to say when.
+            with seat.page.expect_console_message(lambda m: m.text == "play: NotAllowedError"):
                 seat.open(sound_check=False)
-            seat.page.wait_for_timeout(500)
             seat.part("cover").wait_for()
             assert "with sound" in seat.text("cover-text")
             if act == "key":

@@ -7,21 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import tables as t
-from tests.player_seat import COUNT_TONES, WIDE, Seat, chromium
+from tests.player_seat import COUNT_TONES, PATIENCE_MS, WIDE, Seat
 from tests.serving import Served, make_workspace, serving
-
-pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +28,7 @@ def seat_of(browser: Any, served: Served, name: str, **context: Any) -> Seat:
     context = {"viewport": {"width": WIDE[0], "height": WIDE[1]}, **context}
     made = browser.new_context(**context)
     made.add_init_script(COUNT_TONES)
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(PATIENCE_MS)
     token = served.member(name).token
     made.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": served.base_url}])
     return Seat(made.new_page(), served.base_url)
@@ -51,8 +43,10 @@ def test_a_key_costs_no_run_of_the_page(browser: Any, served: Served) -> None:
 
     seat.page.on("websocket", lambda socket: socket.on("framesent", note))
     seat.open()
-    seat.page.wait_for_timeout(1000)
-    assert frames
+    n_frames = 0
+    while n_frames == 0 or n_frames < len(frames):  # until Streamlit has nothing more to say
+        n_frames = len(frames)
+        seat.page.wait_for_timeout(1000)
     frames.clear()
     first = seat.label("2", "Semicolon")
     second = seat.label("5", "Quote")
@@ -83,10 +77,9 @@ def test_a_key_costs_no_run_of_the_page(browser: Any, served: Served) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_all_of_it_is_in_sight(browser: Any, served: Served, tmp_path: Path, theme: str) -> None:
     seat = seat_of(browser, served, f"Bea {theme}", color_scheme=theme).open()
-    seat.page.wait_for_timeout(500)
-    seat.page.screenshot(path=tmp_path / "work.png")
     main = "document.querySelector('[data-testid=stMain]')"
-    assert seat.page.evaluate(f"{main}.scrollHeight") <= WIDE[1]
+    seat.page.wait_for_function(f"() => {main}.scrollHeight <= {WIDE[1]}")
+    seat.page.screenshot(path=tmp_path / "work.png")
     for name in ("stage", "send", "undo", "sound"):
         box = seat.part(name).bounding_box()
         assert box is not None
@@ -105,7 +98,7 @@ def test_other_pages_and_back(browser: Any, served: Served, tmp_path: Path) -> N
     seat.page.get_by_role("heading", name="The seven emotions").wait_for()
     seat.page.screenshot(path=tmp_path / "guide.png")
     for name in ("Anger", "Surprise", "The rules", "How sure you are", "The keys"):
-        assert seat.page.get_by_role("heading", name=name).count() == 1
+        expect(seat.page.get_by_role("heading", name=name)).to_have_count(1)
     seat.press("4", "Enter")  # of no meaning here
     seat.page.get_by_role("link", name="Label clips").click()
     seat.until_view("answer")

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from caer_build.annotation.office import now_ms
-from tests.player_seat import Seat, chromium
+from tests.player_seat import Seat
 from tests.player_server import bench
 
-pytestmark = pytest.mark.xdist_group("browser")
 LEASE_S = 30
 ONE_CLIP: dict[str, Any] = {"lengths": (20,), "votes_per_clip": 1, "lease_s": LEASE_S}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
 
 
 class Ahead:

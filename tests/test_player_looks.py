@@ -5,16 +5,14 @@ Pictures of all states are left in the test's own folder, to be looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.player_seat import PHONE, WIDE, Seat, chromium
+from tests.player_seat import PHONE, WIDE, Seat
 from tests.player_server import bench
 
-pytestmark = pytest.mark.xdist_group("browser")
 PRACTICE = [("Happy", "She laughs, and her voice rises at the end of each sentence.")]
 # Of every visible text: its contrast with what is painted behind it (WCAG 2.2, 1.4.3).
 CONTRASTS = """() => {
@@ -59,13 +57,6 @@ NAMELESS = """() => {
     .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length))
     .map((e) => e.outerHTML);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import delete, insert
 
 from caer_build.annotation import tables as t
-from tests.player_seat import Seat, chromium
+from tests.player_seat import Seat
 from tests.player_server import Bench, bench
-
-pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium with its usual rule on sound."""
-    with chromium() as opened:
-        yield opened
 
 
 def emotions(served: Bench) -> list[str]:

@@ -9,9 +9,18 @@ import pytest
 
 from caer_build import overrides
 from caer_build.errors import CaerError
-from caer_build.records import Identity, Person
+from caer_build.records import (
+    CountedVote,
+    Identity,
+    Label,
+    LabelStatus,
+    Person,
+    SplitAssignment,
+    Still,
+)
 from caer_build.report.explanation import explain
 from caer_build.store import Workspace
+from caer_build.tables import save
 from tests.toy_workspace import Toy, clip, episode, shot, track
 
 FIRST = shot(0, 100)
@@ -134,3 +143,58 @@ def test_an_unknown_id_brings_up_those_that_look_like_it(workspace: Workspace) -
     assert "toy-a" in caught.value.remedy
     with pytest.raises(CaerError, match="is called §§"):
         explain(workspace, "§§")
+
+
+def label(status: LabelStatus, emotion: str | None) -> Label:
+    shares = (0.0, 0.0, 0.0, 0.5, 0.0, 0.5, 0.0)
+    return Label(KEPT.clip_id, emotion, status, 2, 1, 0.5, *shares)
+
+
+def test_what_became_of_a_clip_after_the_build(workspace: Workspace) -> None:
+    before = explain(workspace, KEPT.clip_id)
+    assert "Votes" not in before
+    save(workspace, Label, [label("adjudicated", "Happy")], {"rule": "majority"})
+    save(
+        workspace,
+        CountedVote,
+        [
+            CountedVote(KEPT.clip_id, "p1", "vote", "Sad", None, 1, 3),
+            CountedVote(KEPT.clip_id, "p2", "vote", None, "broken", None, 3),
+            CountedVote(BLURRED.clip_id, "p3", "vote", "Fear", None, 1, 3),
+        ],
+        {},
+    )
+    text = explain(workspace, KEPT.clip_id)
+    assert "Label\n  Happy, by adjudication\n  1 of 2 answers agree, mean confidence 0.5\n" in text
+    assert "soft label: Happy 0.5, Sad 0.5" in text
+    assert "Votes\n  p1: Sad, confidence 0.5\n  p2: broken\n\n" in text
+    assert "Split" not in text
+    facts = {"by": "show", "ratio": [0.8, 0.1, 0.1], "seed": 0}
+    stands = SplitAssignment(KEPT.clip_id, "test", "toy", None)
+    other = SplitAssignment(BLURRED.clip_id, None, "toy", "it shows people of two splits")
+    save(workspace, SplitAssignment, [stands, other], facts)
+    still = Still(f"{KEPT.clip_id}-f0003", KEPT.clip_id, 3, True, 9.0, "0" * 16)
+    another = Still(f"{BLURRED.clip_id}-f0009", BLURRED.clip_id, 9, True, 9.0, "0" * 16)
+    save(workspace, Still, [still, another], {})
+    text = explain(workspace, KEPT.clip_id)
+    assert "Split\n  test; split by show, 80/10/10, seed 0\n  in the group toy with 1 other" in text
+    assert f"Stills\n  {KEPT.clip_id}-f0003: frame 3 of the clip\n\n" in text
+    left_out = explain(workspace, BLURRED.clip_id)
+    assert "Split\n  left out: it shows people of two splits\n  group toy" in left_out
+    assert "Votes\n  p3: Fear" in left_out
+    assert "\nLabel" not in left_out
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("tie", "None by the rule paper: no emotion was chosen by enough"),
+        ("low_confidence", "not sure enough"),
+        ("broken", "most as broken"),
+        ("cannot_tell", "nobody can tell"),
+        ("incomplete", "answers are missing"),
+    ],
+)
+def test_why_a_clip_has_no_label(workspace: Workspace, status: LabelStatus, said: str) -> None:
+    save(workspace, Label, [label(status, None)], {"rule": "paper"})
+    assert said in explain(workspace, KEPT.clip_id)

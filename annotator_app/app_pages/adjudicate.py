@@ -4,12 +4,13 @@ it and can make such clips gold."""
 from __future__ import annotations
 
 import time
+from typing import Any
 from uuid import uuid4
 
 import pandas as pd
 import streamlit as st
 
-from annotator_app.figures import n_disputes
+from annotator_app.figures import n_disputes, n_ties
 from annotator_app.managing import (
     act,
     answer_words,
@@ -18,7 +19,7 @@ from annotator_app.managing import (
     moment,
 )
 from annotator_app.session import visit_as
-from annotator_app.watching import watch_task
+from annotator_app.watching import Watched, watch_task
 from caer_build.annotation import adjudication
 from caer_build.annotation.accounts import Account, everyone
 from caer_build.annotation.adjudication import DISPUTED, TIES, Decided
@@ -32,6 +33,12 @@ from caer_build.records import EMOTIONS
 
 _CANNOT_TELL = "Cannot tell"
 _BROKEN = "The clip is broken"
+_SAYINGS = [*EMOTIONS, _CANNOT_TELL, _BROKEN]
+_CHOICES = {"cannot_tell": _CANNOT_TELL, "broken": _BROKEN}
+_KEYS = (
+    "Keys as for labelling: 1-7 or X for what you perceive, the row from A for how sure you are, "
+    "Enter to send, M for a broken clip, N twice for rather not; Space, arrows, + and - to play."
+)
 _SHOWN_SINCE = "dispute_shown_since"
 
 
@@ -71,19 +78,24 @@ def _decide(office: Office, account: Account, lease: Lease) -> None:
     since: dict[str, float] = st.session_state.setdefault(_SHOWN_SINCE, {})
     since.setdefault(lease.ticket, time.monotonic())
     left, right = st.columns([3, 2], gap="large")
+    words = STEP_WORDS[office.settings.confidence_steps]
     with left:
-        heard = watch_task(task, key="dispute_watched")
+        watched = watch_task(task, key="dispute_watched", n_steps=len(words))
+        st.caption(_KEYS)
+    draft, heard = _pressed(lease, watched), watched.heard
+    # Other elements after every key: what the browser still says of these then changes nothing.
+    these = f"{lease.ticket} {watched.mount} {len(watched.keys)}"
     with right:
-        said = st.radio(
-            "What do you perceive in the marked person?", [*EMOTIONS, _CANNOT_TELL, _BROKEN],
-            index=None, key=f"said {lease.ticket}",
+        said = draft["said"] = st.radio(
+            "What do you perceive in the marked person?", _SAYINGS,
+            index=None if draft["said"] is None else _SAYINGS.index(draft["said"]),
+            key=f"said {these}",
         )  # fmt: skip
         step = None
         if said in EMOTIONS:
-            words = STEP_WORDS[office.settings.confidence_steps]
-            step = st.radio(
+            step = draft["step"] = st.radio(
                 "How sure are you?", range(len(words)), format_func=lambda k: words[k],
-                index=None, key=f"sure {lease.ticket}",
+                index=draft["step"], key=f"sure {these}",
             )  # fmt: skip
         reason = None
         if said == _BROKEN:
@@ -91,7 +103,8 @@ def _decide(office: Office, account: Account, lease: Lease) -> None:
         missing = _missing(said, step, reason, heard)
         st.caption(missing or "Ready to send.")
         send, leave = st.columns(2)
-        if send.button("Send", type="primary", disabled=bool(missing), width="stretch"):
+        sent = send.button("Send", type="primary", disabled=bool(missing), width="stretch")
+        if sent or (draft["wants"] == "send" and not missing):
             answer = Answer(
                 request_id=st.session_state.setdefault(f"request {lease.ticket}", str(uuid4())),
                 public_id=lease.public_id, ticket=lease.ticket,
@@ -108,11 +121,42 @@ def _decide(office: Office, account: Account, lease: Lease) -> None:
             else:
                 since.pop(lease.ticket)
                 n_disputes.clear()
+                n_ties.clear()
                 st.rerun()
-        if leave.button("Rather not", width="stretch", help="Goes to another adjudicator"):
+        left_it = leave.button("Rather not", width="stretch", help="Goes to another adjudicator")
+        if draft["wants"] == "decline":
+            st.caption("Press N once more to pass it on.")
+        if left_it or draft["wants"] == "decline twice":
             office.leave_dispute(account.annotator_id, lease.public_id, lease.ticket)
             n_disputes.clear()
             st.rerun()
+    if draft["wants"] == "send":
+        draft["wants"] = ""  # it will not go by itself later
+
+
+def _pressed(lease: Lease, watched: Watched) -> dict[str, Any]:
+    """The answer in progress, with what the newest keys chose: what is "said", the "step" of
+    confidence, and what is wanted at last, "send", "decline" or "decline twice" (for one key
+    alone is soon pressed, and passes a clip on for good).
+
+    It is no state of the elements that show it: a run may end at any of them, when another key
+    comes, and begins again with what the browser believes.
+    """
+    none = {"said": None, "step": None, "wants": "", "mount": "", "n_seen": 0}
+    draft: dict[str, Any] = st.session_state.setdefault(f"draft {lease.ticket}", none)
+    if draft["mount"] != watched.mount:
+        draft.update(mount=watched.mount, n_seen=0)
+    new, draft["n_seen"] = watched.keys[draft["n_seen"] :], len(watched.keys)
+    for name, _, index in (key.partition(" ") for key in new):
+        if name == "emotion":
+            draft["said"] = EMOTIONS[int(index)]
+        elif name in _CHOICES:
+            draft["said"] = _CHOICES[name]
+        elif name == "step" and draft["said"] in EMOTIONS:
+            draft["step"] = int(index)
+        twice = name == "decline" and draft["wants"] == "decline"
+        draft["wants"] = "decline twice" if twice else name
+    return draft
 
 
 def _missing(said: str | None, step: int | None, reason: str | None, heard: bool) -> str:
@@ -131,6 +175,8 @@ def _overview(office: Office, account: Account) -> None:
         "before they see the votes. A manager has seen them, so managers decide nothing here; "
         "give somebody the role of adjudicator under People."
     )
+    waiting = n_ties(office)
+    st.metric("Ties that wait for an adjudicator", waiting if waiting < 100 else "100 or more")
     with office.database.reading() as connection:
         rows = adjudication.decided(connection)
         names = {a.annotator_id: a.name for a in everyone(connection)}

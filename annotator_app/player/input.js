@@ -6,6 +6,10 @@ import { meaningOf } from "./keys.js";
 const INTERACTIVE =
   "a[href], button, input, select, textarea, summary, [contenteditable], [tabindex='0'], [role]";
 
+/** A choice that was clicked keeps the focus, and has a use for these keys only. */
+const leavesAlone = (deep, event) =>
+  deep.matches("input[type=radio]") && !/^(Arrow|Space|Tab)/.test(event.code);
+
 /** Calls `act(name, detail)` until `signal` aborts. `nSteps()`: of confidence. */
 export function listen(root, nSteps, act, signal) {
   const onKey = (event) => {
@@ -18,7 +22,7 @@ export function listen(root, nSteps, act, signal) {
       event.stopImmediatePropagation();
       return;
     }
-    if (!inside && deep.closest?.(INTERACTIVE)) return;
+    if (!inside && deep.closest?.(INTERACTIVE) && !leavesAlone(deep, event)) return;
     const presses = event.key === "Enter" || event.code === "Space";
     if (inside && presses && deep.closest("button, a")) {
       event.stopImmediatePropagation(); // whoever went to a button with Tab means that button

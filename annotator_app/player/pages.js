@@ -23,6 +23,15 @@ export const PRACTICE_FAILED = {
   ],
 };
 
+export const practiceCutShort = (go) => ({
+  title: "Your practice ends here",
+  text: [
+    "There is no practice clip left for you, so the round is shorter than it was to be.",
+    "From the next clip on your answers count.",
+  ],
+  actions: [{ text: "Go on", key: "Enter", act: go }],
+});
+
 export const signedOut = (kept) => ({
   title: "You are signed out",
   text: [

@@ -220,6 +220,11 @@ export class Work {
       this.#current = null;
       const rest = pages.nothingLeft(this.#load, this.#server.can_undo && this.#undo);
       this.#page(state === "practice_failed" ? pages.PRACTICE_FAILED : rest);
+    } else if (this.#server.state === "practice_cut_short") {
+      this.#page(pages.practiceCutShort(() => {
+        this.#server.state = "work";
+        this.#next();
+      }));
     } else if (!session().sound_checked) {
       checkSound((content) => this.#page(content), () => {
         remember({ sound_checked: true });

@@ -201,17 +201,11 @@ class Gate:
         """Whose session it is; notes that it is in use."""
         if token is None:
             return None
-        now_ms = self._place.office.clock()
+        office = self._place.office
         try:
-            with self._place.office.database.reading() as connection:
-                account = sessions.resolve(connection, token, now_ms)
-                stale = sessions.is_stale(connection, token, now_ms)
+            return sessions.visit(office.database, token, office.clock())
         except NotAllowed:
             return None
-        if stale:
-            with self._place.office.database.writing() as connection:
-                sessions.touch(connection, token, now_ms)
-        return account
 
     def _is_new(self, account: Account) -> bool:
         """Whether there is something to say at the welcome first."""

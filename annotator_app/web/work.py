@@ -6,12 +6,13 @@ Nothing they answer tells one person of another, nor a clip that counts from one
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,7 +28,7 @@ from caer_build.annotation.leasing import Lease
 from caer_build.annotation.office import Outcome
 from caer_build.annotation.project import STEP_WORDS
 from caer_build.annotation.tally import Tally, counted_on
-from caer_build.annotation.viewing import Task, practice_is_over, tasks
+from caer_build.annotation.viewing import Task, practice_is_failed, tasks
 from caer_build.annotation.votes import Answer
 from caer_build.errors import DuplicateVote, LeaseLost, NotAllowed, VoteError
 from caer_build.records import EMOTIONS
@@ -105,7 +106,7 @@ class Work:
                 error = NotAllowed("You have not agreed to take part yet.", "Open the welcome.")
                 return _refusal(403, error, next="/welcome")
             try:
-                return JSONResponse(await to_thread.run_sync(handle, visitor, account, body))
+                return await to_thread.run_sync(_told, handle, visitor, account, body)
             except VoteError as error:
                 if type(error) is VoteError:
                     who, address = account.annotator_id, visitor.caller.address
@@ -140,7 +141,11 @@ class Work:
         answer = _read(_Answer, body).answer()
         outcome: Outcome = self._office.answer(account.annotator_id, answer)
         feedback = None if outcome.feedback is None else asdict(outcome.feedback)
-        return {**self._state(account, outcome.leases), "feedback": feedback}
+        if outcome.feedback is not None and outcome.feedback.passed:
+            account = replace(account, qualified=True)
+        # Practice cannot be undone; that the answer before it can be is looked up.
+        can_undo = outcome.receipt.purpose != "practice" or None
+        return {**self._state(account, outcome.leases, can_undo), "feedback": feedback}
 
     def _decline(self, _visitor: Visitor, account: Account, body: bytes) -> Found:
         held = _read(_Held, body)
@@ -161,19 +166,27 @@ class Work:
         names = ("vote_id", "emotion", "flag", "reason", "confidence_step", "audio_on")
         return {"task": _task(task), "said": {name: said[name] for name in names}}
 
-    def _state(self, account: Account, leases: tuple[Lease, ...] | None = None) -> Found:
-        """What there is to do, and how much was done."""
+    def _state(
+        self,
+        account: Account,
+        leases: tuple[Lease, ...] | None = None,
+        can_undo: bool | None = None,
+    ) -> Found:
+        """What there is to do, and how much was done; what is known already is not looked up."""
         me = account.annotator_id
         if leases is None:
             leases = self._office.leases(me)
-        with self._office.database.reading() as connection:
+        with self._office.database.glancing() as connection:
             shown = [_task(task) for task in tasks(connection, leases)]
             tally = self._counted(connection, me)
-            can_undo = votes.last_answer(connection, me) is not None
+            if can_undo is None:
+                can_undo = votes.last_answer(connection, me) is not None
             state = "work"
             if not shown:
-                is_over = not account.qualified and practice_is_over(connection, me)
+                is_over = not account.qualified and practice_is_failed(connection, me)
                 state = "practice_failed" if is_over else "nothing_left"
+            elif not account.qualified and not any(task["is_practice"] for task in shown):
+                state = "practice_cut_short"
         return {
             "tasks": shown, "can_undo": can_undo, "n_answers": tally.n_answers,
             "n_today": tally.n_today, "state": state,
@@ -188,6 +201,17 @@ class Work:
             self._tallies.clear()
         self._tallies[annotator_id] = tally
         return tally
+
+
+class _Json(JSONResponse):
+    """JSON made by pydantic: boxes of every frame are many numbers for Python's own encoder."""
+
+    def render(self, content: object) -> bytes:
+        return to_json(content)
+
+
+def _told(handle: Handler, visitor: Visitor, account: Account, body: bytes) -> Response:
+    return _Json(handle(visitor, account, body))
 
 
 S = TypeVar("S", bound=_Sent)
@@ -214,4 +238,4 @@ def _task(task: Task) -> Mapping[str, object]:
 
 
 def _refusal(status: int, error: VoteError, **more: object) -> JSONResponse:
-    return JSONResponse({"error": error.message, "remedy": error.remedy, **more}, status)
+    return _Json({"error": error.message, "remedy": error.remedy, **more}, status)

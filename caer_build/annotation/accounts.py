@@ -197,7 +197,7 @@ def account(connection: Connection, annotator_id: int) -> Account:
     ).first()
     if row is None:
         raise NotAllowed("There is no such account.")
-    return _account(row)
+    return account_of(row)
 
 
 def by_subject(connection: Connection, subject: str) -> Account | None:
@@ -207,13 +207,13 @@ def by_subject(connection: Connection, subject: str) -> Account | None:
             t.annotator.c.subject == subject, t.annotator.c.retired_at.is_(None)
         )
     ).first()
-    return None if row is None else _account(row)
+    return None if row is None else account_of(row)
 
 
 def everyone(connection: Connection) -> list[Account]:
     """All accounts, in the order in which they joined."""
     rows = connection.execute(select(t.annotator).order_by(t.annotator.c.annotator_id))
-    return [_account(row) for row in rows]
+    return [account_of(row) for row in rows]
 
 
 def consent(
@@ -291,7 +291,8 @@ def retire(connection: Connection, annotator_id: int, by: int | None, now_ms: in
     record(connection, "retired", now_ms, annotator_id=by, detail=str(annotator_id))
 
 
-def _account(found: t.AnyRow) -> Account:
+def account_of(found: t.AnyRow) -> Account:
+    """The account in a row of annotators."""
     return Account(
         found.annotator_id, found.alias, found.name, found.role, found.consented_at is not None,
         found.languages, found.qualified_at is not None, found.retired_at is not None,

@@ -122,6 +122,16 @@ def n_waiting(
     return len(list(islice(with_status(connection, statuses, which=_is_free(desk)), limit)))
 
 
+def n_undecided(connection: Connection, statuses: Collection[str] = TIES, limit: int = 100) -> int:
+    """How many clips no adjudicator has answered, counted up to ``limit``."""
+    which = ~exists().where(
+        t.errand.c.clip_id == t.clip.c.clip_id,
+        t.errand.c.purpose == "adjudication",
+        t.errand.c.answered,
+    )
+    return len(list(islice(with_status(connection, statuses, which=which), limit)))
+
+
 def decided(
     connection: Connection, annotator_id: int | None = None, limit: int = 100
 ) -> list[Decided]:

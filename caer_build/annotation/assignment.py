@@ -18,8 +18,10 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    false,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -36,40 +38,59 @@ from caer_build.annotation.leasing import (
     take_back_expired,
     take_slot,
 )
+from caer_build.annotation.practice import end_without_clips
 from caer_build.annotation.tickets import issue
 from caer_build.errors import NotAllowed
 
 MOST_LEASES = 2
 _SAMPLE = 24
 _WINDOW, _WINDOW_A_PERSON = 64, 8
-"""Clips are taken from among the first so many that still need somebody: few are begun at once,
-many enough for chance."""
+"""Clips are taken from so many places behind the first that still needs this person: few are begun
+at once, many enough for chance."""
 _ME: BindParameter[int] = bindparam("me")
 
 
 def _unseen(*books: Table) -> ColumnElement[bool]:
-    """That a clip does not stand in any of these tables for this person."""
-    return and_(
-        *(
-            ~exists().where(book.c.clip_id == t.clip.c.clip_id, book.c.annotator_id == _ME)
-            for book in books
-        )
+    """That a clip does not stand in any of these tables for this person.
+
+    "Is false", not "not": of that PostgreSQL makes joins, which read all that was ever given to
+    this person (or to anybody) where it has not learnt yet how much there is.
+    """
+    seen = (
+        exists().where(book.c.clip_id == t.clip.c.clip_id, book.c.annotator_id == _ME)
+        for book in books
     )
+    return and_(*(each.is_(false()) for each in seen))
 
 
-_WANTED = (
-    select(t.clip.c.clip_id, t.clip.c.shot_id, t.clip.c.position)
-    .where(
-        t.clip.c.n_open > 0,
-        t.clip.c.position >= bindparam("frontier"),
-        _unseen(t.slot, t.errand, t.declined),
-    )
+_IS_FOR_ME = and_(t.IS_WANTED, _unseen(t.slot, t.errand, t.declined))
+
+
+_FIRST = (
+    select(t.clip.c.position)
+    .where(_IS_FOR_ME, t.clip.c.position >= bindparam("frontier"))
     .order_by(t.clip.c.position)
-    .limit(bindparam("most"))
+    .limit(literal_column("1"))
+    .scalar_subquery()
 )
-_OTHERS = select(t.slot.c.clip_id, t.slot.c.annotator_id).where(
-    t.slot.c.clip_id.in_(bindparam("clips", expanding=True)), t.slot.c.annotator_id.is_not(None)
+_SOME = (
+    select(t.clip.c.clip_id, t.clip.c.shot_id, t.clip.c.position)
+    .where(_IS_FOR_ME, t.clip.c.position >= bindparam("start"))
+    .order_by(t.clip.c.position)
+    .limit(literal_column(str(_SAMPLE)))
+    .subquery()
 )
+_WANTED = (
+    select(_SOME.c.clip_id, _SOME.c.shot_id, t.slot.c.annotator_id, _FIRST.label("first"))
+    .join_from(
+        _SOME,
+        t.slot,
+        and_(t.slot.c.clip_id == _SOME.c.clip_id, t.slot.c.annotator_id != _ME),
+        isouter=True,
+    )
+    .order_by(_SOME.c.position)
+)
+"""clips that need this person, each with those who have it, a row for each of them"""
 _SHOT_OF_CLIP = select(t.clip.c.shot_id).where(t.clip.c.clip_id == bindparam("this_clip"))
 _SHOT_OF_LAST_VOTE = (
     select(t.clip.c.shot_id)
@@ -133,12 +154,14 @@ class _Turn:
         n_given: clips given out to this person so far; seeds the next choice.
         frontier: position before which every clip was seen by this person or needs nobody.
         n_working: how many people hold clips.
+        is_practising: clips that count come later.
     """
 
     person: t.AnyRow
     n_given: int
     frontier: int
     n_working: int
+    is_practising: bool
 
 
 def fill(connection: Connection, desk: Desk) -> list[Lease]:
@@ -151,7 +174,7 @@ def fill(connection: Connection, desk: Desk) -> list[Lease]:
     if person.role == "manager":
         raise NotAllowed("A manager sees the votes and therefore gives none.")
     n_working = take_back_expired(connection, desk.now_ms)
-    turn = _Turn(person, person.n_given, person.frontier, n_working)
+    turn = _Turn(person, person.n_given, person.frontier, n_working, person.qualified_at is None)
     leases = held(connection, desk.annotator_id)
     while len(leases) < MOST_LEASES:
         random = Random(f"{desk.settings.seed}/{desk.annotator_id}/{turn.n_given}")
@@ -171,11 +194,11 @@ def fill(connection: Connection, desk: Desk) -> list[Lease]:
 def _next(
     connection: Connection, desk: Desk, turn: _Turn, leases: Sequence[Lease], random: Random
 ) -> Lease | None:
-    if turn.person.qualified_at is None:
-        since = {"me": desk.annotator_id, "since": turn.person.practice_from}
-        if (connection.scalar(_PRACTICE_BEGUN, since) or 0) >= desk.settings.practice_clips:
-            return None  # the round is over, and was not passed
-        return _errand(connection, desk, "practice", random)
+    if turn.is_practising:
+        lease = _practice(connection, desk, turn, random)
+        if lease is not None or leases or not end_without_clips(connection, desk):
+            return lease
+        turn.is_practising = False
     drawn, settings = random.random(), desk.settings
     lease = None
     if drawn < settings.gold_share:
@@ -183,6 +206,13 @@ def _next(
     elif drawn < settings.gold_share + settings.repeat_share:
         lease = _errand(connection, desk, "repeat", random)
     return lease or _vote(connection, desk, turn, leases, random)
+
+
+def _practice(connection: Connection, desk: Desk, turn: _Turn, random: Random) -> Lease | None:
+    since = {"me": desk.annotator_id, "since": turn.person.practice_from}
+    if (connection.scalar(_PRACTICE_BEGUN, since) or 0) >= desk.settings.practice_clips:
+        return None
+    return _errand(connection, desk, "practice", random)
 
 
 def _vote(
@@ -203,20 +233,21 @@ def _wanted(
 ) -> list[Candidate]:
     """Some of the clips that need somebody and that this person has not seen, by position."""
     offset = random.randrange(_WINDOW + _WINDOW_A_PERSON * turn.n_working)
-    rows: Sequence[t.AnyRow] = ()
-    # The search begins where the last one found its first clip, and comes back to the start when
-    # it finds nothing: clips before may have been given back.
-    for frontier in sorted({turn.frontier, 0}, reverse=True):
-        given = {"me": annotator_id, "frontier": frontier, "most": offset + _SAMPLE}
+    # The search begins where the last one found its first clip. Where too few are left behind the
+    # offset it takes the first ones; clips before the frontier may have been given back.
+    others: dict[tuple[str, str], list[int]] = {}
+    for frontier, skipped in ((turn.frontier, offset), (turn.frontier, 0), (0, 0)):
+        given = {"me": annotator_id, "frontier": frontier, "start": frontier + skipped}
+        others = defaultdict(list)
         rows = connection.execute(_WANTED, given).all()
-        if rows:
+        for row in rows:
+            others[row.clip_id, row.shot_id] += (
+                () if row.annotator_id is None else (row.annotator_id,)
+            )
+        turn.frontier = rows[0].first if rows else 0
+        if len(others) == _SAMPLE or (others and not skipped):
             break
-    turn.frontier = rows[0].position if rows else 0
-    chosen = rows[-_SAMPLE:]
-    others = defaultdict(list)
-    for row in connection.execute(_OTHERS, {"clips": [r.clip_id for r in chosen]}):
-        others[row.clip_id].append(row.annotator_id)
-    return [Candidate(r.clip_id, r.shot_id, tuple(others[r.clip_id])) for r in chosen]
+    return [Candidate(*clip, tuple(had)) for clip, had in others.items()]
 
 
 def _last_shot(connection: Connection, annotator_id: int, leases: Sequence[Lease]) -> str | None:

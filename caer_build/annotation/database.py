@@ -44,6 +44,9 @@ class Database:
         parsed = _parsed(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.engine = _engine(parsed)
+        self._glances = self.engine
+        if not self.is_sqlite:
+            self._glances = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite lets waiting writers poll; in one process a lock lets them in as they came.
         self._turn = threading.Lock() if self.is_sqlite else nullcontext()
 
@@ -64,6 +67,16 @@ class Database:
             reader = connection.execution_options(caer_reads=True)
             with reader.begin():
                 yield reader
+
+    @contextmanager
+    def glancing(self) -> Iterator[Connection]:
+        """For looks that need not fit each other, without the way to PostgreSQL and back that
+        beginning and ending a transaction take.
+        """
+        with _reachable(), self._glances.connect() as connection:
+            if self.is_sqlite:
+                connection.execution_options(caer_reads=True)
+            yield connection
 
     def close(self) -> None:
         """Gives all connections back."""
@@ -90,7 +103,9 @@ def _parsed(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     try:
-        engine = create_engine(url, pool_size=_POOL_SIZE, pool_pre_ping=True)
+        engine = create_engine(
+            url, pool_size=_POOL_SIZE, pool_pre_ping=True, connect_args=_connect_args(url)
+        )
     except (NoSuchModuleError, ImportError) as error:
         raise StoreError(
             f"The driver for {url.drivername} is not installed.", "pip install 'caer-build[app]'"
@@ -99,6 +114,11 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _connect_args(url: URL) -> dict[str, str]:
+    # PostgreSQL would compile what it takes for a long statement, for longer than it runs.
+    return {} if url.get_backend_name() == "sqlite" else {"options": "-c jit=off"}
 
 
 def _prepare_sqlite(connection: object, _record: object) -> None:

@@ -10,7 +10,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, Connection, Update, bindparam, delete, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Text,
+    Update,
+    bindparam,
+    case,
+    delete,
+    distinct,
+    func,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
 from caer_build.annotation import tables as t
@@ -18,8 +32,6 @@ from caer_build.annotation.project import ProjectSettings
 from caer_build.annotation.tickets import issue
 from caer_build.errors import NotAllowed
 
-_WORKING = ("gold", "repeat", "practice")
-"""errands that come up among the clips; adjudication has a page of its own"""
 _ME: BindParameter[int] = bindparam("me")
 _CLIP: BindParameter[str] = bindparam("this_clip")
 _SLOT: BindParameter[int] = bindparam("this_slot")
@@ -27,30 +39,43 @@ _SLOT: BindParameter[int] = bindparam("this_slot")
 _PERSON = (
     select(t.annotator).where(t.annotator.c.annotator_id == _ME).with_for_update(key_share=True)
 )
-_HELD_SLOTS = select(
-    t.slot.c.ticket, t.slot.c.clip_id, t.clip.c.public_id, t.slot.c.leased_at
-).where(
-    t.slot.c.clip_id == t.clip.c.clip_id,
-    t.slot.c.annotator_id == _ME,
-    t.slot.c.expires_at.is_not(None),
-)
-_HELD_ERRANDS = select(
-    t.errand.c.ticket,
-    t.errand.c.clip_id,
-    t.clip.c.public_id,
-    t.errand.c.purpose,
-    t.errand.c.leased_at,
-).where(
-    t.errand.c.clip_id == t.clip.c.clip_id,
-    t.errand.c.annotator_id == _ME,
-    ~t.errand.c.answered,
-    t.errand.c.purpose.in_(_WORKING),
+# Adjudication has a page of its own; all other errands come up among the clips.
+_HELD = union_all(
+    select(
+        t.slot.c.ticket,
+        t.slot.c.clip_id,
+        t.clip.c.public_id,
+        literal_column("'vote'", Text).label("purpose"),
+        t.slot.c.leased_at,
+    ).where(
+        t.slot.c.clip_id == t.clip.c.clip_id,
+        t.slot.c.annotator_id == _ME,
+        t.slot.c.expires_at.is_not(None),
+    ),
+    select(
+        t.errand.c.ticket,
+        t.errand.c.clip_id,
+        t.clip.c.public_id,
+        t.errand.c.purpose,
+        t.errand.c.leased_at,
+    ).where(
+        t.errand.c.clip_id == t.clip.c.clip_id,
+        t.errand.c.annotator_id == _ME,
+        t.IS_OPEN_ERRAND,
+        t.errand.c.purpose != "adjudication",
+    ),
 )
 _RENEW = (
     update(t.slot)
     .where(t.slot.c.annotator_id == _ME, t.slot.c.expires_at.is_not(None))
     .values(expires_at=bindparam("until"))
 )
+_IS_LATE = t.slot.c.expires_at < bindparam("now")
+# Counted by the database: a row that comes over costs more than to look at it there. A range,
+# for "is not null" SQLite would read an index of all slots.
+_AT_WORK = select(
+    func.count(distinct(case((~_IS_LATE, t.slot.c.annotator_id)))), func.count(case((_IS_LATE, 1)))
+).where(t.slot.c.expires_at > 0)
 _ALL_HELD = select(
     t.slot.c.clip_id, t.slot.c.slot, t.slot.c.annotator_id, t.slot.c.expires_at
 ).where(t.slot.c.expires_at.is_not(None))
@@ -98,7 +123,7 @@ def _opening(condition: ColumnElement[bool]) -> Update:
     )
 
 
-_OPEN_EXPIRED = _opening(t.slot.c.expires_at < bindparam("now"))
+_OPEN_EXPIRED = _opening(_IS_LATE)
 _OPEN_OWN = _opening((t.slot.c.annotator_id == _ME) & t.slot.c.expires_at.is_not(None))
 
 
@@ -142,15 +167,7 @@ def lock_annotator(connection: Connection, annotator_id: int) -> t.AnyRow:
 
 def held(connection: Connection, annotator_id: int) -> list[Lease]:
     """What a person holds, in the order in which it was given out."""
-    me = {"me": annotator_id}
-    leases = [
-        Lease(r.ticket, r.clip_id, r.public_id, "vote", r.leased_at)
-        for r in connection.execute(_HELD_SLOTS, me)
-    ]
-    leases += [
-        Lease(r.ticket, r.clip_id, r.public_id, r.purpose, r.leased_at)
-        for r in connection.execute(_HELD_ERRANDS, me)
-    ]
+    leases = [Lease(*row) for row in connection.execute(_HELD, {"me": annotator_id})]
     return sorted(leases, key=lambda lease: (lease.leased_at, lease.ticket))
 
 
@@ -177,13 +194,12 @@ def take_slot(connection: Connection, desk: Desk, clip_id: str) -> Lease | None:
 
 def take_back_expired(connection: Connection, now_ms: int) -> int:
     """Opens the slots whose leases ran out; how many people hold others."""
-    working = set()
-    for row in connection.execute(_ALL_HELD).all():
-        if row.expires_at >= now_ms:
-            working.add(row.annotator_id)
-        else:
-            _open(connection, row, _OPEN_EXPIRED, {"now": now_ms})
-    return len(working)
+    n_working, n_late = connection.execute(_AT_WORK, {"now": now_ms}).one()
+    if n_late:
+        for row in connection.execute(_ALL_HELD).all():
+            if row.expires_at < now_ms:
+                _open(connection, row, _OPEN_EXPIRED, {"now": now_ms})
+    return int(n_working)
 
 
 def take_back_all(connection: Connection, annotator_id: int) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 from sqlalchemy import Connection, insert, select, text, update
 
 from caer_build.annotation import tables as t
@@ -118,7 +119,7 @@ def unpacked(packed: bytes) -> dict[str, Any]:
     """The JSON of :meth:`FrozenClip.packed`; of a clip that was withdrawn, no frames and faces."""
     if not packed:
         return {"times_ms": [], "faces": []}
-    found: dict[str, Any] = json.loads(zlib.decompress(packed))
+    found: dict[str, Any] = from_json(zlib.decompress(packed))
     return found
 
 

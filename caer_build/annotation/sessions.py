@@ -1,6 +1,6 @@
 """Signed-in sessions: a random token in a cookie, its digest in the database.
 
-Every request and every run of a page asks :func:`resolve`, so a session that was ended is ended
+Every request and every run of a page asks :func:`visit`, so a session that was ended is ended
 everywhere at once.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, and_, insert, select, update
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, select, update
 
 from caer_build.annotation import tables as t
-from caer_build.annotation.accounts import Account, account, digest
+from caer_build.annotation.accounts import Account, account_of, digest
+from caer_build.annotation.database import Database
 from caer_build.errors import NotAllowed
 
 SESSION_HOURS = 12
@@ -21,6 +21,27 @@ _IDLE_MS = 3 * 3600 * 1000
 """A session that nobody used for this long has ended."""
 _NOTICE_MS = 60 * 1000
 """How exactly the time of last use is kept; it saves a write at almost every request."""
+_TOKEN: BindParameter[str] = bindparam("token")
+_GOES_ON = and_(
+    t.session.c.ended_at.is_(None),
+    t.session.c.expires_at > bindparam("now"),
+    t.session.c.seen_at > bindparam("idle_since"),
+)
+# Built once: building a statement costs more than running it.
+_LIVE = (
+    select(t.annotator, t.session.c.seen_at)
+    .join(t.session, t.session.c.annotator_id == t.annotator.c.annotator_id)
+    .where(t.session.c.token_sha256 == _TOKEN, _GOES_ON)
+)
+_ALIVE = (
+    select(t.session.c.token_sha256)
+    .join(t.annotator, t.annotator.c.annotator_id == t.session.c.annotator_id)
+    .where(
+        t.session.c.token_sha256.in_(bindparam("tokens", expanding=True)),
+        _GOES_ON,
+        t.annotator.c.retired_at.is_(None),
+    )
+)
 
 
 def open_session(connection: Connection, annotator_id: int, now_ms: int) -> str:
@@ -35,35 +56,27 @@ def open_session(connection: Connection, annotator_id: int, now_ms: int) -> str:
     return token
 
 
-def resolve(connection: Connection, token: str | None, now_ms: int) -> Account:
-    """Whose session it is.
+def visit(database: Database, token: str | None, now_ms: int) -> Account:
+    """Whose session it is; notes that it is in use.
 
     Raises:
         NotAllowed: if there is none, or it has ended.
     """
     row = None
     if token:
-        row = connection.execute(
-            select(t.session).where(t.session.c.token_sha256 == digest(token), _goes_on(now_ms))
-        ).first()
-    if row is None:
+        with database.glancing() as connection:
+            row = connection.execute(_LIVE, {"token": digest(token), **_times(now_ms)}).first()
+    if row is None or token is None:
         raise NotAllowed("You are not signed in.", "Sign in again.")
-    found = account(connection, row.annotator_id)
-    if found.retired:
+    if row.retired_at is not None:
         raise NotAllowed("This account takes part in the project no more.", "Ask the manager.")
-    return found
+    if row.seen_at < now_ms - _NOTICE_MS:
+        with database.writing() as connection:
+            _touch(connection, token, now_ms)
+    return account_of(row)
 
 
-def is_stale(connection: Connection, token: str, now_ms: int) -> bool:
-    """Whether the time of last use should be written again."""
-    seen = connection.scalar(
-        select(t.session.c.seen_at).where(t.session.c.token_sha256 == digest(token))
-    )
-    return seen is not None and seen < now_ms - _NOTICE_MS
-
-
-def touch(connection: Connection, token: str, now_ms: int) -> None:
-    """Notes that a session is in use."""
+def _touch(connection: Connection, token: str, now_ms: int) -> None:
     connection.execute(
         update(t.session).where(t.session.c.token_sha256 == digest(token)).values(seen_at=now_ms)
     )
@@ -81,20 +94,9 @@ def end_session(connection: Connection, token: str, now_ms: int) -> None:
 def alive(connection: Connection, tokens: Iterable[str], now_ms: int) -> set[str]:
     """Those of some sessions that go on."""
     by_digest = {digest(token): token for token in tokens}
-    rows = connection.scalars(
-        select(t.session.c.token_sha256)
-        .join(t.annotator, t.annotator.c.annotator_id == t.session.c.annotator_id)
-        .where(
-            t.session.c.token_sha256.in_(by_digest), _goes_on(now_ms),
-            t.annotator.c.retired_at.is_(None),
-        )
-    )  # fmt: skip
+    rows = connection.scalars(_ALIVE, {"tokens": list(by_digest), **_times(now_ms)})
     return {by_digest[row] for row in rows}
 
 
-def _goes_on(now_ms: int) -> ColumnElement[bool]:
-    return and_(
-        t.session.c.ended_at.is_(None),
-        t.session.c.expires_at > now_ms,
-        t.session.c.seen_at > now_ms - _IDLE_MS,
-    )
+def _times(now_ms: int) -> dict[str, int]:
+    return {"now": now_ms, "idle_since": now_ms - _IDLE_MS}

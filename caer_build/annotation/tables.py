@@ -195,6 +195,11 @@ errand = Table(
           postgresql_where=text("NOT answered")),
 )  # fmt: skip
 
+# Word for word as in the indexes: by "answered = 0" SQLite does not find the one, and by a
+# parameter no plan that PostgreSQL keeps finds the other; both would read whole tables.
+IS_OPEN_ERRAND = text("NOT errand.answered")
+IS_WANTED = text("clip.n_open > 0")
+
 declined = Table(
     "declined",
     metadata,

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, bindparam, case, func, select
 
 from caer_build.annotation import tables as t
+
+_IS_FIRST = t.vote.c.revision == 1
+# Built once: building a statement costs more than running it.
+_NEWER = select(
+    func.count(case((_IS_FIRST, 1))),
+    func.count(case((_IS_FIRST & (t.vote.c.answered_at >= bindparam("today")), 1))),
+    func.max(t.vote.c.vote_id),
+).where(t.vote.c.annotator_id == bindparam("me"), t.vote.c.vote_id > bindparam("after"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +41,8 @@ def counted_on(
     """
     if before.day_began_ms != day_began_ms:
         before = Tally(day_began_ms=day_began_ms)
-    is_new = t.vote.c.revision == 1
-    row = connection.execute(
-        select(
-            func.count(case((is_new, 1))),
-            func.count(case((is_new & (t.vote.c.answered_at >= day_began_ms), 1))),
-            func.max(t.vote.c.vote_id),
-        ).where(t.vote.c.annotator_id == annotator_id, t.vote.c.vote_id > before.last_vote)
-    ).one()
+    given = {"me": annotator_id, "after": before.last_vote, "today": day_began_ms}
+    row = connection.execute(_NEWER, given).one()
     n_new, n_new_today, last = row
     return Tally(
         before.n_answers + n_new, before.n_today + n_new_today, day_began_ms,

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import Connection, bindparam, exists, or_, select
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import Account
 from caer_build.annotation.leasing import Lease
 from caer_build.annotation.project import unpacked
+
+# Built once: building a statement costs more than running it.
+_CLIP = select(
+    t.clip.c.public_id,
+    t.clip.c.width,
+    t.clip.c.height,
+    t.clip.c.length_ms,
+    t.clip.c.has_audio,
+    t.clip.c.faces,
+).where(t.clip.c.clip_id == bindparam("this_clip"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +47,8 @@ class Task:
 
 def tasks(connection: Connection, leases: Sequence[Lease]) -> list[Task]:
     """What the page is told about the clips that are held, in their order."""
-    rows = {
-        row.clip_id: row
-        for row in connection.execute(
-            select(t.clip).where(t.clip.c.clip_id.in_([lease.clip_id for lease in leases]))
-        )
-    }
-    return [_task(lease, rows[lease.clip_id]) for lease in leases]
+    found = [connection.execute(_CLIP, {"this_clip": lease.clip_id}).one() for lease in leases]
+    return [_task(lease, clip) for lease, clip in zip(leases, found, strict=True)]
 
 
 def _task(lease: Lease, clip: t.AnyRow) -> Task:
@@ -91,11 +96,15 @@ def may_watch(connection: Connection, account: Account, public_id: str) -> bool:
     return bool(last == clip_id)
 
 
-def practice_is_over(connection: Connection, annotator_id: int) -> bool:
-    """Whether a person had practice clips and has answered all that were given."""
+def practice_is_failed(connection: Connection, annotator_id: int) -> bool:
+    """Whether a person has answered all practice clips that were given, and did not pass."""
     rows = connection.scalars(
-        select(t.errand.c.answered).where(
-            t.errand.c.annotator_id == annotator_id, t.errand.c.purpose == "practice"
+        select(t.errand.c.answered)
+        .join(t.annotator, t.annotator.c.annotator_id == t.errand.c.annotator_id)
+        .where(
+            t.errand.c.annotator_id == annotator_id,
+            t.errand.c.purpose == "practice",
+            t.annotator.c.qualified_at.is_(None),
         )
     ).all()
     return bool(rows) and all(rows)

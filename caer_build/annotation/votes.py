@@ -30,8 +30,12 @@ from caer_build.records import EMOTIONS
 _MAX_REASON = 500
 _MAX_MS = 24 * 3600 * 1000
 _SPEEDS = range(50, 151)
+# In one order everywhere, so that two people who meet twice never wait for each other.
 _MEET = text(
-    "INSERT INTO pair (first, second, n_clips) VALUES (:first, :second, 1) "
+    "INSERT INTO pair (first, second, n_clips) "
+    "SELECT CASE WHEN annotator_id < :me THEN annotator_id ELSE :me END AS one, "
+    "CASE WHEN annotator_id < :me THEN :me ELSE annotator_id END AS other, 1 FROM slot "
+    "WHERE clip_id = :this_clip AND answered AND annotator_id <> :me ORDER BY one, other "
     "ON CONFLICT (first, second) DO UPDATE SET n_clips = pair.n_clips + 1"
 )
 _ME: BindParameter[int] = bindparam("me")
@@ -68,14 +72,15 @@ _MY_VOTE = (
 _LAST = (
     select(t.vote, t.clip.c.public_id, t.clip.c.withdrawn_at)
     .join(t.clip, t.clip.c.clip_id == t.vote.c.clip_id)
-    .where(t.vote.c.annotator_id == _ME, t.vote.c.purpose.in_(("vote", "gold", "repeat")))
+    .where(
+        t.vote.c.annotator_id == _ME,
+        t.vote.c.purpose != "practice",
+        t.vote.c.purpose != "adjudication",
+    )
     .order_by(t.vote.c.vote_id.desc())
     .limit(1)
 )
 _NEW_VOTE = insert(t.vote).returning(t.vote.c.vote_id)
-_OTHERS = select(t.slot.c.annotator_id).where(
-    t.slot.c.clip_id == _CLIP, t.slot.c.answered, t.slot.c.annotator_id != _ME
-)
 _SAID = ("emotion", "flag", "reason", "confidence_step")
 
 
@@ -179,7 +184,7 @@ def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
     slot = _own_slot(connection, desk, clip.clip_id)
     connection.execute(_FILL_SLOT, {"this_clip": clip.clip_id, "me": desk.annotator_id})
     receipt = _insert(connection, desk, answer, clip_id=clip.clip_id, purpose="vote", slot=slot)
-    _count_pairs(connection, clip.clip_id, desk.annotator_id)
+    connection.execute(_MEET, {"me": desk.annotator_id, "this_clip": clip.clip_id})
     return receipt
 
 
@@ -343,11 +348,3 @@ def _insert(
     }  # fmt: skip
     vote_id: int = connection.execute(_NEW_VOTE, row).scalar_one()
     return Receipt(vote_id, clip_id, purpose, revision)
-
-
-def _count_pairs(connection: Connection, clip_id: str, annotator_id: int) -> None:
-    given = {"me": annotator_id, "this_clip": clip_id}
-    others = connection.scalars(_OTHERS, given).all()
-    # In one order everywhere, so that two people who meet twice never wait for each other.
-    for pair in sorted((min(o, annotator_id), max(o, annotator_id)) for o in others):
-        connection.execute(_MEET, {"first": pair[0], "second": pair[1]})

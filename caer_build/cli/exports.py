@@ -21,12 +21,20 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     app.command("export")(export)
     app.command("rebuild")(rebuild)
+    app.command("about")(about_template)
 
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="The data set's folder.")]
-Form = Annotated[str, typer.Option("--format", help="caer, caer-s or media-free.")]
+Form = Annotated[
+    str,
+    typer.Option("--format", help="caer, caer-s, media-free, hf, webdataset, coco or kinetics."),
+]
 Two = Annotated[
     bool, typer.Option("--released", help="CAER-S without validation, as it was released.")
+]
+Media = Annotated[str | None, typer.Option(help="clips or stills; of hf and webdataset.")]
+ShardItems = Annotated[
+    int | None, typer.Option("--shard-items", min=1, help="Items of a shard of webdataset.")
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Clips that are worked on at once.")]
 
@@ -36,6 +44,14 @@ def export(
     out: Out,
     form: Form = "caer",
     released: Two = False,
+    media: Media = None,
+    shard_items: ShardItems = None,
+    about: Annotated[
+        Path | None,
+        typer.Option(
+            "--about", metavar="FILE", help="Name, licence, consent …: begin with `caer about`."
+        ),
+    ] = None,
     allow_leaks: Annotated[
         bool,
         typer.Option(
@@ -52,24 +68,36 @@ def export(
 
     It has its name when it is whole and was read back; stopped, the same command goes on.
     """
+    from caer_build.dataset.about import read_about
     from caer_build.dataset.collecting import collect
     from caer_build.dataset.exporting import export as export_
     from caer_build.dataset.layouts.choice import layout_of
     from caer_build.store import Workspace
 
-    layout = layout_of(form, two_way=released)
+    layout = layout_of(form, two_way=released, media=media, shard_items=shard_items)
+    stated = {} if about is None else read_about(about)
+    if not stated:
+        say("No licence, rights or consent are stated: the card will say so. See `caer about`.")
     workspace = Workspace.open(work.absolute())
     # A build that publishes while its clips are read would tear them apart.
     with workspace.locked(say), Steps() as steps:
+        catalogue = collect(workspace).stating(stated)
         made = export_(
-            collect(workspace),
-            out.absolute(),
-            layout,
-            steps.tell,
-            workers,
-            allow_leaks=allow_leaks,
+            catalogue, out.absolute(), layout, steps.tell, workers, allow_leaks=allow_leaks
         )
     _report(made, layout, as_json)
+
+
+def about_template() -> None:
+    """What only you know of a data set, as a file to fill in for `caer export --about`.
+
+    Example: [bold]caer about > about.toml[/bold]
+
+    What is left out stands in the card as NOT STATED.
+    """
+    from caer_build.dataset.about import template
+
+    typer.echo(template(), nl=False)
 
 
 def rebuild(
@@ -78,6 +106,8 @@ def rebuild(
     out: Out,
     form: Form = "caer",
     released: Two = False,
+    media: Media = None,
+    shard_items: ShardItems = None,
     workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +124,7 @@ def rebuild(
     from caer_build.dataset.layouts.choice import layout_of
     from caer_build.dataset.rebuilding import MediaFreeSet, cut_again, find_episodes
 
-    layout = layout_of(form, two_way=released)
+    layout = layout_of(form, two_way=released, media=media, shard_items=shard_items)
     dataset = MediaFreeSet.open(media_free)
     if dataset.other_versions is not None:
         say(f"{dataset.other_versions} The clips may come out otherwise; each is checked.")

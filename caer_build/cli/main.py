@@ -26,6 +26,7 @@ from caer_build.cli import (
     recipe,
     samples,
     splits,
+    stats,
     stills,
     workspace,
 )
@@ -52,6 +53,7 @@ splits.add_to(app)
 stills.add_to(app)
 exports.add_to(app)
 audits.add_to(app)
+stats.add_to(app)
 agreements.add_to(app)
 models.add_to(app)
 doctor.add_to(app)

@@ -60,19 +60,29 @@ def status(work: Work, as_json: AsJson = False) -> None:
 
 
 def explain(
-    work: Work,
+    place: Annotated[Path, typer.Argument(metavar="WORK|DATASET", help="Either.")],
     id_: Annotated[
-        str, typer.Argument(metavar="ID", help="Of an episode, shot, track, clip, person.")
+        str,
+        typer.Argument(
+            metavar="ID|FILE",
+            help="Of an episode, shot, track, clip, person; of a data set also a file.",
+        ),
     ],
 ) -> None:
-    """Everything that led to this episode, shot, track, clip or person, in words.
+    """Everything that led to this episode, shot, track, clip, person or exported file, in words.
 
     Example: [bold]caer explain work lobby.s01e02-s000113[/bold]
+
+    Of a data set: where a file comes from, or which files come from an episode or a clip.
     """
     from caer_build.report.explanation import explain as say_why
-    from caer_build.store import Workspace
+    from caer_build.report.lineage import explain_item
+    from caer_build.store import Workspace, is_workspace
 
-    typer.echo(say_why(Workspace.open(work.absolute()), id_))
+    if is_workspace(place) or not place.is_dir():
+        typer.echo(say_why(Workspace.open(place.absolute()), id_))
+    else:
+        typer.echo(explain_item(place, id_))
 
 
 def report(

@@ -13,7 +13,7 @@ export and the episodes (:mod:`caer_build.dataset.rebuilding`); an export cannot
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ from caer_build.records import CountedVote, Cut, Episode, Item, ItemKind
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+ABOUT = "about"
+"""what the facts call the statements of the makers"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class Catalogue:
     episodes: tuple[Episode, ...]
     faces: Callable[[], Iterator[pa.Table]]
     clip_file: Callable[[str], Path]
+
+    def stating(self, about: Mapping[str, Any]) -> Catalogue:
+        """With what its makers stated (:mod:`caer_build.dataset.about`), where they did."""
+        return replace(self, facts={**self.facts, ABOUT: about}) if about else self
 
     def of_kind(self, kind: ItemKind) -> list[Item]:
         return [item for item in self.items if item.kind == kind]

@@ -2,17 +2,19 @@
 
 Every format goes the same way, and only :class:`Layout` knows which it is::
 
-    choose -> make files -> tables -> index -> read back -> leaks? -> checksums -> its name
+    choose -> make files -> tables -> index -> leaks? -> card -> read back -> checksums -> its name
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from caer_build.dataset import metadata
+from caer_build.dataset.accounts import write_accounts
 from caer_build.dataset.auditing.auditing import leaks_by_ids, leaks_of
 from caer_build.dataset.auditing.refusing import refuse_leaks, said_of
 from caer_build.dataset.catalogue import Catalogue
@@ -85,15 +87,16 @@ def export(
             )
             metadata.write_tables(draft.folder, catalogue, items)
             layout.write_index(draft.folder, items)
-            _compare(layout, draft.folder, items, tell)
-            draft.drop_media()
             leaks = leaks_of(
-                draft.folder, items, lambda: metadata.face_tables(draft.folder), jobs, tell
+                draft.folder, items, partial(metadata.face_tables, draft.folder), jobs, tell
             )
             if not allow_leaks:
                 refuse_leaks(out.name, leaks, split_by)
-            facts = said | {"n_items": len(items), "leaks": said_of(leaks)}
-            write_json(draft.folder / FACTS, facts)
+            said |= {"leaks": said_of(leaks)}
+            write_accounts(draft.folder, said, items)
+            _compare(layout, draft.folder, items, tell)
+            draft.drop_media()
+            write_json(draft.folder / FACTS, said | {"n_items": len(items)})
             digests = {i.file: i.file_sha256 for i in items if not layout.archived}
             n_bytes = write_checksums(draft.folder, digests, _step(tell, "checksums"))
         except IntegrityError:

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -68,15 +69,36 @@ def read_rows(dataset: Path, record_type: type[R]) -> list[R]:
 
 
 def faces_of(dataset: Path, item_ids: Collection[str]) -> dict[str, list[ItemFace]]:
-    """The faces of some items by item_id, by frame; of items without faces an empty list."""
+    """The faces of some items by item_id, by frame; of items without faces an empty list.
+
+    One row group after the other is looked through, and those that say that they hold none of the
+    items are not read: a filter of pyarrow's would read them all, and have many in memory.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    filters = [("item_id", "in", sorted(item_ids))]
-    rows = from_table(ItemFace, pq.read_table(_there(dataset, ItemFace), filters=filters))
     found: dict[str, list[ItemFace]] = {item_id: [] for item_id in item_ids}
-    for row in rows:
-        found[row.item_id].append(row)
+    wanted = sorted(found)
+    with pq.ParquetFile(_there(dataset, ItemFace)) as file:
+        for number in range(file.num_row_groups):
+            said = file.metadata.row_group(number).column(0).statistics
+            if (
+                said is not None
+                and said.has_min_max
+                and not _any_within(wanted, said.min, said.max)
+            ):
+                continue
+            rows = file.read_row_group(number)
+            rows = rows.filter(pc.is_in(rows["item_id"], pa.array(wanted, pa.string())))
+            for face in from_table(ItemFace, rows):
+                found[face.item_id].append(face)
     return found
+
+
+def _any_within(ascending: Sequence[str], least: str, most: str) -> bool:
+    next_up = bisect_left(ascending, least)
+    return next_up < len(ascending) and ascending[next_up] <= most
 
 
 def face_tables(dataset: Path) -> Iterator[pa.Table]:

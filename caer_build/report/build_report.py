@@ -11,13 +11,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from caer_build import __version__
 from caer_build.records import REJECT_REASONS, Clip, Episode, Shot
 from caer_build.report.contact_sheet import Face, faces_of
+from caer_build.report.environment import environment
 from caer_build.report.filmstrip import filmstrip
 from caer_build.report.funnel import funnel
 from caer_build.report.histograms import axis_marks, histogram
@@ -31,9 +30,6 @@ from caer_build.report.thresholds import REASON_NAMES, THRESHOLDS, why
 from caer_build.report.timeline_svg import Drawing, clock, draw
 from caer_build.report.what_if import what_if
 from caer_build.store import Workspace, write_atomically
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 MAX_TIMELINES = 24
 MAX_BARS = 16_000
@@ -99,7 +95,7 @@ def render(material: Material, beside: Path) -> str:
     ]
     timelines = list(_timelines(m))
     return (
-        _environment()
+        environment(clock=clock, length_s=length, marks=axis_marks, named=named)
         .get_template("build.html.jinja")
         .render(
             m=m,
@@ -178,32 +174,3 @@ def _portraits(m: Material) -> list[Portrait]:
         )
         for s in shown
     ]
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-    from markupsafe import Markup
-
-    folder = resources.files("caer_build.report")
-
-    def read(name: str) -> str:
-        return (folder / name).read_text(encoding="utf-8")
-
-    environment = Environment(
-        loader=FunctionLoader(read),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    extra: dict[str, Any] = {
-        "clock": clock,
-        "length_s": length,
-        "marks": axis_marks,
-        "named": named,
-    }
-    environment.filters.update(extra)
-    # Our own files, the only text that is not escaped.
-    environment.globals["css"] = Markup(read("report.css"))
-    environment.globals["js"] = Markup(read("report.js"))
-    return environment

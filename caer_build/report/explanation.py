@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from caer_build.errors import CaerError
 from caer_build.records import Clip, FaceTrack, Person, Shot
+from caer_build.report.clip_labels import after_the_build
 from caer_build.report.funnel import funnel
 from caer_build.report.material import Material, gather
 from caer_build.report.thresholds import REASON_NAMES, why
 from caer_build.report.wording import (
+    Sections,
     change_lines,
     clip_line,
     decision_lines,
@@ -22,11 +24,11 @@ from caer_build.report.wording import (
     shot_line,
     source_lines,
     track_line,
+    written,
 )
 from caer_build.store import Workspace
 
 _N_MATCHES = 5
-Sections = Mapping[str, Iterable[str]]
 
 
 def explain(workspace: Workspace, id_: str) -> str:
@@ -46,15 +48,15 @@ def explain(workspace: Workspace, id_: str) -> str:
     person = next((p for p in m.persons if p.person_id == id_), None)
     # A shot without a face has a row of the same id among the clips: both are told.
     if shot is not None:
-        return _written(*_of_shot(m, shot))
+        return written(*_of_shot(m, shot))
     if clip is not None:
-        return _written(*_of_clip(m, clip))
+        return written(*_of_clip(m, clip))
     if track is not None:
-        return _written(*_of_track(m, track))
+        return written(*_of_track(m, track))
     if person is not None:
-        return _written(*_of_person(m, person))
+        return written(*_of_person(m, person))
     if id_ in m.sources or any(e.episode_id == id_ for e in m.episodes):
-        return _written(*_of_episode(m, id_))
+        return written(*_of_episode(m, id_))
     raise CaerError(f"Nothing in {workspace.root} is called {id_}.", _suggestion(m, id_))
 
 
@@ -72,15 +74,6 @@ def _suggestion(m: Material, id_: str) -> str:
     if not near:
         return "Ids stand in the tables, in the report, and in the names of clips."
     return f"Did you mean {', '.join(list(dict.fromkeys(near))[:_N_MATCHES])}?"
-
-
-def _written(title: str, verdict: str, sections: Sections) -> str:
-    lines = [title, f"  {verdict}"]
-    for name, body in sections.items():
-        inside = [f"  {line}" for line in body]
-        if inside:
-            lines += ["", name, *inside]
-    return "\n".join(lines)
 
 
 def _fate(clip: Clip) -> str:
@@ -106,6 +99,7 @@ def _of_clip(m: Material, clip: Clip) -> tuple[str, str, Sections]:
         "Target": [] if track is None else [track.track_id, track_line(m, track)],
         "Person": [] if track is None else [person_line(m, track.track_id)],
         "Other faces in the shot": [f"{t.track_id}: {track_line(m, t)}" for t in others],
+        **after_the_build(m.workspace, clip.clip_id),
         "Shot": [shot.shot_id, shot_line(shot)],
         "Source": source_lines(m, clip.episode_id),
         "Results it came from": result_lines(m, clip.episode_id),

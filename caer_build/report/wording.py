@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from caer_build import pipeline
 from caer_build.records import Clip, Episode, FaceTrack, Override, Shot
@@ -12,6 +12,19 @@ from caer_build.report.timeline_svg import time_in_shot
 from caer_build.sources import printable
 from caer_build.stages.screening import first_reason
 from caer_build.units import owner_of
+
+Sections = Mapping[str, Iterable[str]]
+"""lines by the title under which they stand; those without lines are left out"""
+
+
+def written(title: str, verdict: str, sections: Sections) -> str:
+    """An explanation as plain text."""
+    lines = [title, f"  {verdict}"]
+    for name, body in sections.items():
+        inside = [f"  {line}" for line in body]
+        if inside:
+            lines += ["", name, *inside]
+    return "\n".join(lines)
 
 
 def plural(number: int, thing: str) -> str:

@@ -43,6 +43,11 @@ def loose_votes(connection: Connection) -> list[Stored]:
     return [Stored(r.request_id, r.clip_id, r.annotator_id, r.emotion) for r in rows]
 
 
+def crashes(folder: Path) -> list[str]:
+    """The tracebacks of annotators that ended: none should, whatever a server does to them."""
+    return [str(line["of"]) for line in read(folder) if line["what"] == "crashed"]
+
+
 def faults_of_votes(folder: Path, votes: Iterable[Stored], votes_per_clip: int) -> list[str]:
     """What is wrong with the votes, against the history in ``folder``."""
     votes = list(votes)

@@ -2,9 +2,10 @@
 
 ::
 
-    python -m tests.chaos.worker URL FOLDER NAME SEED ANNOTATORS SECONDS [--naive]
+    python -m tests.chaos.worker URL FOLDER NAME SEED ANNOTATORS [--naive]
 
-Time runs a hundred times as fast, so leases run out while their holders are paused.
+They work until the process is killed. Time runs a hundred times as fast, so leases run out while
+their holders are paused.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from sqlalchemy.exc import OperationalError
+
 from caer_build.annotation.database import Database
 from caer_build.annotation.leasing import Lease
-from caer_build.annotation.office import Office, now_ms
+from caer_build.annotation.office import Office, is_worth_a_retry, now_ms
 from caer_build.annotation.votes import Answer, Receipt
 from caer_build.errors import VoteError
 from caer_build.records import EMOTIONS
@@ -71,12 +75,9 @@ class RealDoor:
 class Annotator(threading.Thread):
     """One window of one annotator."""
 
-    def __init__(
-        self, door: Door, history: History, annotator_id: int, window: str, until: float
-    ) -> None:
+    def __init__(self, door: Door, history: History, annotator_id: int, window: str) -> None:
         super().__init__(name=window)
         self._door, self._history, self._me = door, history, annotator_id
-        self._until = until
         self._random = Random(window)
         self._window = window
         self._n = 0
@@ -86,11 +87,24 @@ class Annotator(threading.Thread):
         """clips that were on the screen of a laptop that was closed"""
 
     def run(self) -> None:
-        while time.monotonic() < self._until:
-            try:
-                self._step()
-            except VoteError as refusal:
-                self._history.note("refused", kind=type(refusal).__name__)
+        try:
+            while True:
+                self._try()
+        except BaseException:
+            # A thread that dies ends no process: somebody else has to hear of it.
+            self._history.note("crashed", of=traceback.format_exc())
+            raise
+
+    def _try(self) -> None:
+        try:
+            self._step()
+        except VoteError as refusal:
+            self._history.note("refused", kind=type(refusal).__name__)
+        except OperationalError as error:
+            # The office has tried some times; the page of a browser would try again later.
+            if not is_worth_a_retry(error):
+                raise
+            self._history.note("busy", of=str(error.orig))
 
     def _step(self) -> None:
         random = self._random
@@ -143,13 +157,12 @@ class Annotator(threading.Thread):
 
 
 def main() -> None:
-    """Works until the time is over, or until it is killed."""
-    url, folder, name, seed, annotators, seconds, *rest = sys.argv[1:]
+    """Works until it is killed."""
+    url, folder, name, seed, annotators, *rest = sys.argv[1:]
     door: Door = NaiveOffice(url) if "--naive" in rest else RealDoor(url)
     history = History(Path(folder, f"{name}.jsonl"))
-    until = time.monotonic() + float(seconds)
     windows = [
-        Annotator(door, history, int(who), f"{name}-{seed}-{who}-{tab}", until)
+        Annotator(door, history, int(who), f"{name}-{seed}-{who}-{tab}")
         for who in annotators.split(",")
         for tab in range(2 if int(who) % 5 == 0 else 1)
     ]
@@ -157,7 +170,6 @@ def main() -> None:
         window.start()
     for window in windows:
         window.join()
-    history.note("done")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from caer_build.dataset.layouts.layout import Seen, labelled, numbered
-from caer_build.errors import DatasetError
+from caer_build.dataset.layouts.opening import require_picture
 from caer_build.records import EMOTIONS, SPLITS, Item, ItemKind
 
 
@@ -61,28 +61,8 @@ class Released:
         for split in SPLITS:
             for emotion in EMOTIONS:
                 for file in sorted((folder / self.top / split / emotion).glob(f"*{self.suffix}")):
-                    _require_picture(file)
+                    require_picture(file)
                     yield Seen(file.relative_to(folder).as_posix(), split, emotion)
-
-
-def _require_picture(file: Path) -> None:
-    if not (_plays(file) if file.suffix == ".avi" else _shows(file)):
-        raise DatasetError(f"OpenCV cannot read {file}.", "Export again.")
-
-
-def _plays(file: Path) -> bool:
-    import cv2
-
-    reader = cv2.VideoCapture(str(file))
-    found: bool = reader.read()[0]
-    reader.release()
-    return found
-
-
-def _shows(file: Path) -> bool:
-    import cv2
-
-    return cv2.imread(str(file)) is not None
 
 
 def caer() -> Released:

@@ -73,7 +73,7 @@ def lines_of(lists: Iterable[Path], notes: Notes) -> Iterator[Line]:
                 if found is not None:
                     yield _line(f"{file.name}:{number}", file, found)
                 elif text.strip():
-                    notes.count("lines that are no boxes, left out", f"{file.name}:{number}")
+                    notes.count("Lines that are no boxes, left out", f"{file.name}:{number}")
 
 
 def boxes_for(items: Sequence[Item], lists: Sequence[Path], notes: Notes) -> list[ItemFace]:
@@ -85,12 +85,12 @@ def boxes_for(items: Sequence[Item], lists: Sequence[Path], notes: Notes) -> lis
     for line in lines_of(lists, notes):
         item_id = known.get(line.key)
         if item_id is None:
-            notes.count("lines of box lists for pictures that are not there", line.place)
+            notes.count("Lines of box lists for pictures that are not there", line.place)
         elif boxes.setdefault(item_id, line).box != line.box:
-            notes.count("second boxes of a picture in box lists, the first is kept", line.place)
+            notes.count("Second boxes of a picture in box lists, the first is kept", line.place)
     without = [i.item_id for i in items if i.item_id not in boxes]
     if without:
-        notes.count("items in none of the box lists", without[0], len(without))
+        notes.count("Items in none of the box lists", without[0], len(without))
     return list(_faces(((i.item_id, boxes[i.item_id]) for i in items if i.item_id in boxes), notes))
 
 
@@ -106,7 +106,7 @@ def read(root: Path, notes: Notes, boxes: Path | None = None) -> Dataset | None:
     seen: dict[str, Line] = {}
     for line in lines_of(lists, notes):
         if line.emotion is None:
-            notes.count("lines whose class is none of the seven emotions, left out", line.place)
+            notes.count("Lines whose class is none of the seven emotions, left out", line.place)
             continue
         seen.setdefault("/".join([line.split or "", line.emotion, line.file]).lstrip("/"), line)
     items = tuple(
@@ -121,7 +121,7 @@ def read(root: Path, notes: Notes, boxes: Path | None = None) -> Dataset | None:
 def _faces(lines: Iterable[tuple[str, Line]], notes: Notes) -> Iterator[ItemFace]:
     for item_id, line in lines:
         if line.box is None:
-            notes.count("lines of box lists without a face", line.place)
+            notes.count("Lines of box lists without a face", line.place)
         else:
             yield ItemFace(item_id, 0, TARGET, True, *line.box, interpolated=None)
 

@@ -61,5 +61,5 @@ def _note_aligned(folders: Iterable[Path], notes: Notes) -> None:
     for folder in folders:
         for inner in folders_in(folder):
             if inner.name.lower().startswith("alignedfaces"):
-                notes.count("folders of aligned faces, not read: they are crops without boxes",
+                notes.count("Folders of aligned faces, not read: they are crops without boxes",
                             f"{folder.name}/{inner.name}")  # fmt: skip

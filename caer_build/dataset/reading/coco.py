@@ -43,7 +43,7 @@ def read(root: Path, notes: Notes, boxes: Path | None = None) -> Dataset | None:
         try:
             for item, boxes_of_it in _pictures(root, file, content, notes):
                 if item.item_id in items:
-                    notes.count("pictures that an earlier JSON file lists too, read once",
+                    notes.count("Pictures that an earlier JSON file lists too, read once",
                                 item.item_id)  # fmt: skip
                     continue
                 items[item.item_id] = item
@@ -68,7 +68,7 @@ def _pictures(
     emotion_by_id = {c["id"]: emotion_of(str(c["name"])) for c in content["categories"]}
     for category in content["categories"]:
         if emotion_by_id[category["id"]] is None:
-            notes.count("categories that are none of the seven emotions; their boxes are read as "
+            notes.count("Categories that are none of the seven emotions; their boxes are read as "
                         "other faces", str(category["name"]))  # fmt: skip
     boxes = defaultdict(list)
     for annotation in content["annotations"]:
@@ -82,11 +82,11 @@ def _pictures(
         name = str(image["file_name"]).replace("\\", "/").lstrip("/")
         item_id = f"{split or file.stem}/{name}"
         if emotion is None:
-            what = "pictures with boxes of several emotions" if named else "pictures of no emotion"
+            what = "Pictures with boxes of several emotions" if named else "Pictures of no emotion"
             notes.count(f"{what}, read without one", item_id)
         place = next((f / name for f in folders if (f / name).is_file()), None)
         if place is None:
-            notes.count("pictures that are not there, read without a file", item_id)
+            notes.count("Pictures that are not there, read without a file", item_id)
         item = Item(
             item_id=item_id,
             kind="still",
@@ -113,7 +113,7 @@ def _faces(
         x, y, width, height = (float(value) for value in annotation["bbox"])
         box = ordered((x, y, x + width, y + height))
         if box is None:
-            notes.count("boxes without an area, left out", item_id)
+            notes.count("Boxes without an area, left out", item_id)
             continue
         target = alone and emotion_by_id[annotation["category_id"]] is not None
         yield ItemFace(item_id, 0, str(annotation["id"]), target, *box, interpolated=None)

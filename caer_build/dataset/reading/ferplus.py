@@ -92,11 +92,11 @@ def _items(table: Path, votes: VoteCounts, mosaics: list[Path], notes: Notes) ->
     for item_id, counts, emotion in zip(votes.item_ids, votes.table, chosen, strict=True):
         place = next(places, None)
         if place is None:
-            notes.count("rows of votes without a face in the mosaics, left out", item_id)
+            notes.count("Rows of votes without a face in the mosaics, left out", item_id)
             continue
         if emotion is None:
-            notes.count("faces without an emotion: no category, or none of the seven, has the "
-                        "most votes", item_id)  # fmt: skip
+            notes.count("Faces without an emotion (no category, or none of the seven, has the "
+                        "most votes)", item_id)  # fmt: skip
         file, x, y = place
         yield Item(
             item_id=item_id,

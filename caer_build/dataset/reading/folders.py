@@ -87,7 +87,7 @@ def places_in(top: Path, notes: Notes) -> list[Place]:
             notes.say("There are no folders called train, validation or test: items have no split.")
     else:
         for other in set(folders_in(top)) - {folder for folder, _ in splits}:
-            notes.count("folders beside the splits, not read", other.name)
+            notes.count("Folders beside the splits, not read", other.name)
     found = []
     for folder, split in splits:
         found.append(Place(folder, split, None))
@@ -103,10 +103,10 @@ def items_in(root: Path, places: Sequence[Place], notes: Notes) -> list[Item]:
         items += _items_of(root, place, notes)
         if place.emotion is None and len(items) > before:
             where = place.folder.relative_to(root).as_posix()
-            notes.count("files in no folder of a class, read without an emotion", where,
+            notes.count("Files in no folder of a class, read without an emotion", where,
                         len(items) - before)  # fmt: skip
         elif place.emotion is not None and len(items) == before:
-            notes.count("folders of classes without a picture or video", _below(root, place.folder))
+            notes.count("Folders of classes without a picture or video", _below(root, place.folder))
     return items
 
 
@@ -124,17 +124,17 @@ def _items_of(root: Path, place: Place, notes: Notes) -> Iterator[Item]:
             file = _below(root, Path(entry.path))
             if entry.is_dir():
                 if place.emotion is not None:
-                    notes.count("folders inside classes, not read", file)
+                    notes.count("Folders inside classes, not read", file)
                 continue
             kind = kind_of(entry.name)
             if kind is None:
                 # Lists beside the classes are other readers' business.
                 if place.emotion is not None:
-                    notes.count("files that are no picture or video, left out", file)
+                    notes.count("Files that are no picture or video, left out", file)
             elif not _is_text(file):
-                notes.count("files whose names are not UTF-8, left out", file)
+                notes.count("Files whose names are not UTF-8, left out", file)
             elif not entry.is_file():
-                notes.count("links that lead nowhere, left out", file)
+                notes.count("Links that lead nowhere, left out", file)
             else:
                 yield Item(
                     item_id=file,
@@ -152,13 +152,13 @@ def _classes(top: Path, folder: Path, notes: Notes) -> Iterator[Path]:
         emotion = emotion_of(inner.name)
         if emotion is not None:
             if inner.name != emotion:
-                notes.count(f"folders are called otherwise and were read as {emotion}",
+                notes.count(f"Folders of other names read as {emotion}",
                             _below(top, inner))  # fmt: skip
             yield inner
         elif folder != top or split_of(inner.name) is None:
             with os.scandir(inner) as entries:
                 n = sum(kind_of(entry.name) is not None for entry in entries)
-            notes.count("files in folders that are none of the seven emotions, left out",
+            notes.count("Files in folders that are none of the seven emotions, left out",
                         _below(top, inner), n)  # fmt: skip
 
 

@@ -23,7 +23,7 @@ class Notes:
         """One more of the same kind.
 
         Args:
-            what: what there are several of, such as "empty folders".
+            what: what there are several of, such as "Empty folders"; a part of a sentence.
             example: where; the first few are shown.
         """
         self._counts[what] += n
@@ -37,7 +37,7 @@ class Notes:
         for what, n in self._counts.items():
             shown = [_printable(example) for example in self._examples[what]]
             more = ", …" if len(shown) > _SHOWN else ""
-            counted.append(f"{n} {what}: {', '.join(shown[:_SHOWN])}{more}.")
+            counted.append(f"{what}: {n} ({', '.join(shown[:_SHOWN])}{more}).")
         return (*self._sentences, *counted)
 
 
