@@ -74,10 +74,10 @@ def export(
     said = {"form": FORM, "layout": layout.described(), "facts": dict(catalogue.facts)}
     plan = digest_of([said, [asdict(item) for item in chosen]])
     split_by = dict(catalogue.facts).get("split", {}).get("by")
+    if not allow_leaks:
+        # What ids tell is known before hours of work.
+        refuse_leaks(out.name, leaks_by_ids(chosen, catalogue.faces), split_by)
     with Draft.of(out, plan) as draft, disk_errors(out.parent):
-        if not allow_leaks:
-            # What ids tell is known before hours of work.
-            refuse_leaks(out.name, leaks_by_ids(chosen, catalogue.faces), split_by)
         try:
             items = _files(
                 chosen,
