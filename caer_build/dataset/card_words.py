@@ -115,14 +115,6 @@ def leaks(found: Mapping[str, Any] | None) -> Iterator[str]:
         return
     yield "**This data set was exported with leaks** (`--allow-leaks`):"
     yield ""
-    for name, what in found.items():
-        told = what if isinstance(what, str | int) else _in_short(what)
-        yield f"- {name.replace('_', ' ')}: {told}"
-
-
-def _in_short(what: Any) -> str:
-    if isinstance(what, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in what.items())
-    if isinstance(what, list):
-        return f"{len(what)}, the first: {what[0]}" if what else "none"
-    return str(what)
+    for leak in found.values():
+        example = f" ({leak['examples'][0]})" if leak["examples"] else ""
+        yield f"- {leak['message']}{example}"
