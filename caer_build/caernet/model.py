@@ -3,7 +3,7 @@
 ::
 
     faces   (B, 3, T, 96, 96)   -> encoder -> (B, 256, T/8, 6, 6) -> mean -> X_F (B, 256) -.
-                                                                                   fusion -+-> (B, 7)
+                                                                                   fusion -+> (B, 7)
     context (B, 3, T, 112, 112) -> encoder -> (B, 256, T/8, 7, 7) -> sum --> X_C (B, 256) -'
                                        '-> attention (B, T/8, 7, 7) -^
 
