@@ -8,6 +8,7 @@ Pure arithmetic. Frames are found by the times at which they are shown, never by
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,11 +40,15 @@ def sampled(times_s: Sequence[float], end_s: float) -> Indices:
             f"Expected ascending times of frames and a later end, found {len(times)} times "
             f"and the end {end_s}."
         )
-    length_s = end_s - times[0]
-    n_ticks = max(1, int(np.ceil((length_s - _SLACK_S) / TICK_S)))
-    ticks = times[0] + TICK_S * np.arange(n_ticks) + _SLACK_S
-    shown: Indices = np.searchsorted(times, ticks, side="right").astype(np.int64) - 1
-    return shown
+    times = times - times[0]
+    before = [n_ticks_before(float(t)) for t in (*times, end_s - float(times_s[0]))]
+    shown = np.repeat(np.arange(len(times), dtype=np.int64), np.diff(before))
+    return shown if len(shown) else np.zeros(1, np.int64)
+
+
+def n_ticks_before(at_s: float) -> int:
+    """How many ticks of a clip come before ``at_s`` seconds after its first frame."""
+    return max(0, math.ceil((at_s - _SLACK_S) / TICK_S))
 
 
 def random_window(n_sampled: int, draw: float, length: int = LENGTH) -> Indices:
