@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches an epoch of training."""
-        return -(-len(self.items) // self._size)
+        return math.ceil(len(self.items) / self._size)
 
     def epoch(self, number: int, seed: int) -> Iterator[Batch]:
         """Every item once, one random window of each, in a random order."""
