@@ -38,12 +38,22 @@ LEVELS = [
     ["summary", "upkeep", "people", "handbook", "checkup"],
     ["annotation"],
     ["dataset"],
+    ["caernet"],
     ["report", "sample"],
     ["cli"],
 ]
 LEVEL_OF = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 # Inside these rooms files build on one another.
-ROOMS_OF_FILES = {"media", "models", "annotation", "dataset", "report", "sample", "cli"}
+ROOMS_OF_FILES = {
+    "media",
+    "models",
+    "annotation",
+    "dataset",
+    "caernet",
+    "report",
+    "sample",
+    "cli",
+}
 
 
 def imports_of(file: Path) -> set[str]:
@@ -118,3 +128,27 @@ def test_no_file_is_two_rooms() -> None:
     files = [f for f in FILES if f.name != "records.py" and f.parent.name != "versions"]
     long = {f.name: n for f in files if (n := len(f.read_text().splitlines())) > 400}
     assert not long
+
+
+# What a machine for training may be relied on to have, beside the standard library.
+FOR_TRAINING = {
+    "torch", "numpy", "pandas", "pyarrow", "PIL", "cv2", "sklearn", "matplotlib", "tqdm", "rich",
+}  # fmt: skip
+THEIR_OWN = {"torchgen", "typing_extensions", "dill"}
+"""what torch loads where it finds it"""
+
+
+def test_the_networks_load_where_only_training_packages_are() -> None:
+    code = (
+        "import sys, importlib, pkgutil\n"
+        "before = set(sys.modules)\n"
+        "import caer_build.caernet as room\n"
+        "for module in pkgutil.iter_modules(room.__path__):\n"
+        "    importlib.import_module(f'caer_build.caernet.{module.name}')\n"
+        "loaded = {m.split('.')[0] for m in set(sys.modules) - before}\n"
+        "print(*loaded - set(sys.stdlib_module_names))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(out.stdout.split()) - {"caer_build", "__mp_main__"}
+    assert "torch" in loaded
+    assert loaded <= FOR_TRAINING | THEIR_OWN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -12,7 +13,7 @@ from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.drafts import Draft, Made
 from caer_build.errors import DatasetError, IntegrityError, MediaError
 from caer_build.records import Item
-from caer_build.store import disk_errors, link_or_copy, sha256_of
+from caer_build.store import disk_errors, sha256_of
 
 Tell = Callable[[int, int], None]
 
@@ -71,7 +72,10 @@ def _as_cut(clip: Path, items: Sequence[Item], draft: Draft) -> Iterator[Made]:
         )
     for item in items:
         file = draft.media(item.item_id)
-        link_or_copy(clip, file)
+        # A copy: whoever edits a data set in place must not edit the workspace.
+        part = file.with_name(f".{file.name}")
+        shutil.copyfile(clip, part)
+        part.replace(file)
         yield _made(item, file)
 
 
