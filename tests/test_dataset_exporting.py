@@ -144,7 +144,7 @@ def test_a_media_free_set_and_the_episode_give_the_same_bytes(
 ) -> None:
     free = tmp_path / "free"
     caer("export", "--allow-leaks", labelled, "-o", free, "--format", "media-free")
-    assert {f.suffix for f in free.rglob("*") if f.is_file()} == {"", ".json", ".parquet"}
+    assert {f.suffix for f in free.rglob("*") if f.is_file()} == {"", ".json", ".md", ".parquet"}
     elsewhere = tmp_path / "elsewhere" / "renamed.mp4"
     elsewhere.parent.mkdir()
     shutil.copy(brief_episode, elsewhere)
