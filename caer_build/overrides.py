@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from caer_build.arrow import from_table, to_table
+from caer_build.arrow import from_table, read_table, to_table
 from caer_build.errors import CaerError
 from caer_build.records import Anchor, Override
 from caer_build.store import Workspace, write_atomically
@@ -22,10 +22,8 @@ def _place(workspace: Workspace, record_type: Any) -> Path:
 
 
 def _read(workspace: Workspace, record_type: type[R]) -> list[R]:
-    import pyarrow.parquet as pq
-
     path = _place(workspace, record_type)
-    return from_table(record_type, pq.read_table(path)) if path.is_file() else []
+    return from_table(record_type, read_table(path)) if path.is_file() else []
 
 
 def _write(workspace: Workspace, record_type: type, rows: Iterable[Any]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from caer_build import overrides
-from caer_build.arrow import from_table, schema
+from caer_build.arrow import from_table, read_table, schema
 from caer_build.records import Person
 from caer_build.stage import Artifact, Source, Stage
 from caer_build.store import Result, Workspace, disk_errors, flush, link_or_copy, read_json
@@ -29,10 +29,8 @@ _OF_TRACKS = ("tracks", "track_boxes", "embeddings", "clip_boxes")
 
 def published_persons(workspace: Workspace) -> list[Person]:
     """The persons that users of this workspace have seen; they keep their names."""
-    import pyarrow.parquet as pq
-
     path = workspace.tables / "persons.parquet"
-    return from_table(Person, pq.read_table(path)) if path.is_file() else []
+    return from_table(Person, read_table(path)) if path.is_file() else []
 
 
 def published_rows(
@@ -117,8 +115,6 @@ class Publication:
 
     def _parts(self, artifact: Artifact, path: Path) -> Iterator[pa.Table]:
         """What a published table is made of, episode by episode."""
-        import pyarrow.parquet as pq
-
         of_shows = self._writers[artifact.name][0].scope == "show" and not artifact.per_episode
         done: set[str] = set()
         for source in self.sources:
@@ -131,7 +127,7 @@ class Publication:
             if source.show in self.held or (of_shows and file is None):
                 yield from _rows_of(path, owner, artifact)
             elif file is not None:
-                yield self._without_deleted(pq.read_table(file), artifact.name, source)
+                yield self._without_deleted(read_table(file), artifact.name, source)
 
     def _without_deleted(self, table: pa.Table, name: str, source: Source) -> pa.Table:
         if name not in (*_OF_TRACKS, "detections"):
@@ -190,9 +186,7 @@ def rows_where(table: pa.Table, mask: Iterable[bool]) -> pa.Table:
 
 
 def _column(file: Path, name: str) -> list[str]:
-    import pyarrow.parquet as pq
-
-    values: list[str] = pq.read_table(file, columns=[name])[name].to_pylist()
+    values: list[str] = read_table(file, columns=[name])[name].to_pylist()
     return values
 
 
@@ -202,11 +196,9 @@ def _rows_of(path: Path, owner: str, artifact: Artifact) -> Iterator[pa.Table]:
     Args:
         owner: the id of the episode, or of the show.
     """
-    import pyarrow.parquet as pq
-
     if not path.is_file():
         return
-    table = pq.read_table(path)
+    table = read_table(path)
     if table.schema.names != schema(artifact.record or dict).names:
         return
     if "show" in table.schema.names and "episode_id" not in table.schema.names:

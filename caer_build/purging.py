@@ -23,7 +23,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from caer_build.arrow import from_table
+from caer_build.arrow import from_table, read_table
 from caer_build.publishing import PIECES, Publication, faces_of, rows_where
 from caer_build.records import FaceCrop
 from caer_build.stage import Source, Stage
@@ -115,10 +115,8 @@ def blank_crops(scan: Path, faces: Collection[tuple[int, int]]) -> bool:
     Args:
         scan: the folder of a result of the scan.
     """
-    import pyarrow.parquet as pq
-
     path = scan / "crops.bin"
-    crops = from_table(FaceCrop, pq.read_table(scan / "crops.parquet"))
+    crops = from_table(FaceCrop, read_table(scan / "crops.parquet"))
     spans = sorted((c.offset, c.length) for c in crops if (c.frame, c.index) in faces)
     with path.open("r+b") as stream:
         present = [span for span in spans if any(_read(stream, span))]
@@ -163,7 +161,7 @@ def remove_vectors(embeddings: Path, tracks: Collection[str]) -> bool:
     import pyarrow.parquet as pq
 
     path = embeddings / "embeddings.parquet"
-    table = pq.read_table(path)
+    table = read_table(path)
     stays = [track not in tracks for track in table["track_id"].to_pylist()]
     if all(stays):
         return False

@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from caer_build.arrow import Record, from_table, to_table
+from caer_build.arrow import Record, from_table, read_table, to_table
 from caer_build.errors import SchemaError
 from caer_build.records import Anchor, Override, Person
 from caer_build.store import Draft, Result, Workspace
@@ -187,13 +187,11 @@ class Context(Generic[S]):
 
     def read(self, name: str, episode_id: str | None = None) -> list[Any]:
         """The rows of a table of an episode (default: of this unit), as records."""
-        import pyarrow.parquet as pq
-
         path = self.file(name, episode_id)
         record = self._inputs[name, episode_id or self.unit].artifact.record
         if record is None:
             raise SchemaError(f"{name} is not a table.")
-        return from_table(record, pq.read_table(path))
+        return from_table(record, read_table(path))
 
     def write(self, name: str, rows: Iterable[Record]) -> None:
         """Write a table of the result; a show's table per episode is divided by ``episode_id``."""

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import caer_build
+from caer_build.arrow import read_table
 from caer_build.pipeline import Outcome, warnings_of
 from caer_build.records import REJECT_REASONS
 from caer_build.store import Workspace
@@ -49,12 +50,10 @@ def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
 
 
 def _column(workspace: Workspace, table: str, column: str) -> list[Any]:
-    import pyarrow.parquet as pq
-
     path = workspace.tables / f"{table}.parquet"
     if not path.is_file():
         return []
-    values: list[Any] = pq.read_table(path, columns=[column]).column(0).to_pylist()
+    values: list[Any] = read_table(path, columns=[column]).column(0).to_pylist()
     return values
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from caer_build.arrow import from_table, to_table
+from caer_build.arrow import from_table, read_table, to_table
 from caer_build.errors import StoreError
 from caer_build.store import Workspace, write_atomically
 
@@ -32,9 +32,7 @@ def read_published(workspace: Workspace, record_type: type[R]) -> list[R]:
     Raises:
         StoreError: if no build has published it yet.
     """
-    import pyarrow.parquet as pq
-
-    return from_table(record_type, pq.read_table(_there(workspace, record_type)))
+    return from_table(record_type, read_table(_there(workspace, record_type)))
 
 
 def has_table(workspace: Workspace, record_type: type) -> bool:

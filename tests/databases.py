@@ -63,19 +63,16 @@ def postgresql_server(folder: Path) -> Iterator[str]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/",
     )  # fmt: skip
     try:
-        _wait(programs, port)
+        _wait(programs, port, server)
         yield f"postgresql+psycopg://{_USER}@127.0.0.1:{port}/postgres"
     finally:
         server.send_signal(signal.SIGINT)  # SIGTERM would wait for clients to leave
         server.wait(30)
 
 
-def _wait(programs: Path, port: int) -> None:
-    for _ in range(200):
-        ready = subprocess.run(
-            [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False
-        )
-        if ready.returncode == 0:
-            return
+def _wait(programs: Path, port: int, server: subprocess.Popen[bytes]) -> None:
+    asking = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    while subprocess.run(asking, check=False).returncode != 0:
+        if server.poll() is not None:
+            raise RuntimeError(f"PostgreSQL ended with {server.returncode} instead of starting.")
         time.sleep(0.05)
-    raise TimeoutError("PostgreSQL did not start within 10 seconds.")

@@ -157,7 +157,7 @@ class Browser:
 
     def __init__(self, base_url: str, headers: dict[str, str]) -> None:
         self.base_url = base_url
-        self.client = httpx.Client(base_url=base_url, headers=headers, timeout=30)
+        self.client = httpx.Client(base_url=base_url, headers=headers, timeout=120)
 
     @property
     def token(self) -> str | None:
@@ -240,13 +240,12 @@ def serving(workspace: Workspace, *options: str, port: int | None = None) -> Ite
 
 
 def _wait(served: Served) -> None:
-    for _ in range(600):
+    while True:
         if served.process.poll() is not None:
             raise RuntimeError(f"The server ended:\n{served.log.read_text()}")
         try:
-            httpx.get(f"{served.base_url}/_stcore/health", timeout=5)
+            httpx.get(f"{served.base_url}/_stcore/health", timeout=60)
         except httpx.TransportError:
             time.sleep(0.1)
         else:
             return
-    raise TimeoutError(served.log.read_text())

@@ -441,7 +441,7 @@ def test_an_open_socket_ends_with_its_session(served: Served, how: str) -> None:
                     sessions.end_session(connection, dora.token or "", now_ms())
         with pytest.raises(ConnectionClosedError):
             for _ in range(100):
-                open_socket.recv(timeout=30)  # what was on its way; then the server closes
+                open_socket.recv(timeout=120)  # what was on its way; then the server closes
     with pytest.raises(InvalidStatus):
         stream(served, Origin=served.base_url, Cookie=cookie)
     assert served.browser(Cookie=cookie).get("/api/work").status_code == 401

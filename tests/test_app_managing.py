@@ -52,7 +52,7 @@ class Pages:
     def open(self, name: str, who: int = MANAGER) -> AppTest:
         """A page, drawn once."""
         args = (name, self.project.people[who])
-        return self.well(AppTest.from_function(run_page, args=args, default_timeout=60).run())
+        return self.well(AppTest.from_function(run_page, args=args, default_timeout=600).run())
 
     def well(self, page: AppTest) -> AppTest:
         """The page, if nothing went wrong on it."""

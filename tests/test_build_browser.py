@@ -67,3 +67,34 @@ def test_the_report_opens_without_an_error(
     for word in ("funnel", "persons", "kept", "group", "no face"):
         assert word in text
     assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+
+
+def test_the_page_on_a_data_set_opens_without_an_error(page: Any, tmp_path: Path) -> None:
+    from caer_build.dataset.exporting import export
+    from caer_build.dataset.figures import figures
+    from caer_build.dataset.layouts.choice import layout_of
+    from caer_build.dataset.reading import read_dataset
+    from caer_build.report.dataset_report import write_dataset_report
+    from tests.exporting import toy_catalogue
+
+    (tmp_path / "clips").mkdir()
+    evil = {"name": "<img src=x onerror=alert(1)>"}
+    catalogue = toy_catalogue(tmp_path / "clips").stating(evil)
+    export(catalogue, tmp_path / "CAER", layout_of("caer"), lambda *_: None)
+    report = write_dataset_report(figures(read_dataset(tmp_path / "CAER")), tmp_path)
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.as_uri())
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
+    assert page.inner_text("h1") == evil["name"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+    # A bar is as long as its count: of Anger there are two clips in train, of Sad one.
+    widths = page.eval_on_selector_all(
+        "#categories rect.split-train", "bars => bars.map(bar => bar.getBoundingClientRect().width)"
+    )
+    assert max(widths) > 300
+    assert sorted(widths)[-1] == pytest.approx(2 * sorted(widths)[-2], rel=0.01)

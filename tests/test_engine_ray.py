@@ -11,7 +11,7 @@ import pytest
 from tests.building import build, digests
 
 pytest.importorskip("ray", reason="the extra ray is not installed: pip install 'caer-build[ray]'")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 FAILS = """
 from caer_build.engines import RayEngine
@@ -22,11 +22,17 @@ def fail(tell):
 
 engine = RayEngine(1)
 try:
-    engine.submit(fail, tag="f").result(120)
+    engine.submit(fail, tag="f").result(600)
 except DecodeError as error:
     print(error.message, "/", error.remedy)
 engine.close(kill=False)
 """
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes longer to start Ray than the 30 s that it gives itself."""
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "600")
 
 
 def test_the_same_bytes_as_local(data: Path, tmp_path: Path) -> None:

@@ -42,31 +42,31 @@ def engine() -> Iterator[LocalEngine]:
 
 def test_work_runs_in_other_processes_at_once(engine: LocalEngine) -> None:
     pids = [engine.submit(whereabouts, tag="w") for _ in range(2)]
-    found = {f.result(60) for f in pids}
+    found = {f.result(600) for f in pids}
     assert len(found) == 2
     assert os.getpid() not in found
 
 
 def test_progress_is_told(engine: LocalEngine) -> None:
-    assert engine.submit(square, 7, tag="seven").result(60) == 49
-    deadline, told = time.monotonic() + 10, []
-    while not told and time.monotonic() < deadline:
+    assert engine.submit(square, 7, tag="seven").result(600) == 49
+    told: list[tuple[str, int, int]] = []
+    while not told:
         told = engine.progress()
     assert told == [("seven", 1, 2)]
 
 
 def test_errors_keep_their_class_and_remedy(engine: LocalEngine) -> None:
     with pytest.raises(DecodeError) as caught:
-        engine.submit(fail, tag="f").result(60)
+        engine.submit(fail, tag="f").result(600)
     assert (caught.value.message, caught.value.remedy) == ("no frame", "copy it again")
 
 
 def test_a_dead_worker_fails_only_its_own_work(engine: LocalEngine) -> None:
     dying, other = engine.submit(die, tag="d"), engine.submit(whereabouts, tag="w")
     with pytest.raises(WorkerDied):
-        dying.result(60)
-    assert other.result(60) > 0
-    assert engine.submit(square, 3, tag="again").result(60) == 9
+        dying.result(600)
+    assert other.result(600) > 0
+    assert engine.submit(square, 3, tag="again").result(600) == 9
 
 
 def test_ray_is_told_nothing_of_the_size_of_a_cluster_it_joins() -> None:

@@ -156,7 +156,7 @@ def build_without_dlib(
     environment = hidden_dlib(folder)
     root = Path(__file__).parent.parent
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, cwd=root, timeout=250
+        command, capture_output=True, text=True, check=False, env=environment, cwd=root, timeout=900
     )
     return done, work
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -140,7 +139,6 @@ def test_the_second_says_who_holds_and_death_releases(workspace: Workspace) -> N
     assert str(holder.pid) in said[0]
     holder.kill()
     holder.wait()
-    began = time.monotonic()
     with workspace.locked(said.append, patience_s=20):
-        assert time.monotonic() - began < 20
+        pass
     assert len(said) == 1

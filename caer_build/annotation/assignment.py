@@ -121,7 +121,8 @@ def _gold(is_practice: bool) -> Select[tuple[str, str]]:
             t.clip.c.is_practice == is_practice,
             _unseen(t.slot, t.errand, t.declined),
         )
-        .order_by(t.clip.c.position)
+        # Not by the plain column: SQLite would look through all clips to have them in order.
+        .order_by(t.clip.c.position + literal_column("0"))
         .limit(_SAMPLE)
     )
 

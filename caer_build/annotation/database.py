@@ -103,9 +103,7 @@ def _parsed(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     try:
-        engine = create_engine(
-            url, pool_size=_POOL_SIZE, pool_pre_ping=True, connect_args=_connect_args(url)
-        )
+        engine = create_engine(url, pool_size=_POOL_SIZE, pool_pre_ping=True)
     except (NoSuchModuleError, ImportError) as error:
         raise StoreError(
             f"The driver for {url.drivername} is not installed.", "pip install 'caer-build[app]'"
@@ -114,11 +112,6 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _connect_args(url: URL) -> dict[str, str]:
-    # PostgreSQL would compile what it takes for a long statement, for longer than it runs.
-    return {} if url.get_backend_name() == "sqlite" else {"options": "-c jit=off"}
 
 
 def _prepare_sqlite(connection: object, _record: object) -> None:

@@ -70,7 +70,7 @@ def overview(connection: Connection, now_ms: int) -> Overview:
         begun=sum(n for (needed, given), n in done.clips.items() if 0 < given < needed),
         held=done.n_leased,
         statuses=funnel(connection),
-        people=dict(people),
+        people=dict(people.all()),
         retired=count(t.annotator, t.annotator.c.retired_at.is_not(None)),
         waiting=count(
             t.invitation,

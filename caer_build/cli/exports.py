@@ -81,9 +81,13 @@ def export(
     workspace = Workspace.open(work.absolute())
     # A build that publishes while its clips are read would tear them apart.
     with workspace.locked(say), Steps() as steps:
-        catalogue = collect(workspace).stating(stated)
         made = export_(
-            catalogue, out.absolute(), layout, steps.tell, workers, allow_leaks=allow_leaks
+            collect(workspace).stating(stated),
+            out.absolute(),
+            layout,
+            steps.tell,
+            workers,
+            allow_leaks=allow_leaks,
         )
     _report(made, layout, as_json)
 

@@ -59,23 +59,59 @@ def demo(
     from caer_build.report.build_report import write_report
     from caer_build.store import Workspace
 
-    say("1 of 4: cutting a sample episode out of free footage (about a minute) …")
+    say("1 of 5: cutting a sample episode out of free footage (about a minute) …")
     made = _cut(out / "episodes")
-    say("2 of 4: building its clips (one to two minutes) …")
+    say("2 of 5: building its clips (one to two minutes) …")
     build([made.episode], out / "work", recipe=recipe)
     work = (out / "work").absolute()
-    say("3 of 4: writing the report …")
+    say("3 of 5: writing the report …")
     page = write_report(Workspace.open(work), None)
-    say("4 of 4: freezing the clips for labelling …")
+    pages = [page, work / "clips"]
     try:
+        say("4 of 5: freezing the clips for labelling …")
         init(work)
+        say("5 of 5: a data set, with the answers of three people who do not exist …")
+        pages += _data_set(out.absolute(), work)
     except ModelMissing as missing:
         say(f"Left out: {missing.message} {missing.remedy}")
+    opened = "\n".join(f"  {place}" for place in pages)
     typer.echo(
         "\nThree people act in the sample. But one shot is a wall of nine pictures of them, and\n"
-        "faces on screen together are always taken for different persons.\n"
-        f"\nOpen next:\n  {page}\n  {work / 'clips'}\n"
+        "faces on screen together are always taken for different persons. The labels of the data\n"
+        f"set are invented: have the clips labelled, and make it anew.\n\nOpen next:\n{opened}\n"
         f"Have them labelled: {command()} annotate serve {work}\n"
-        f"  then open the manager's link, invite people, and label as one of them.\n"
+        f"  then open the manager's link, invite people, and label as one of them;\n"
+        f"  then: {command()} label {work} and so on (docs/dataset.md).\n"
         f"Your own episodes: {command()} build FOLDER -o WORK"
     )
+
+
+def _data_set(out: Path, work: Path) -> list[Path]:
+    """Clips and stills with invented labels; the places to look at."""
+    from caer_build.annotation.vote_files import write_csv
+    from caer_build.cli.exports import export
+    from caer_build.cli.labels import label
+    from caer_build.cli.splits import split
+    from caer_build.cli.stats import stats
+    from caer_build.cli.stills import stills
+    from caer_build.records import Clip, Label
+    from caer_build.sample.invented_votes import invented_votes
+    from caer_build.store import Workspace
+    from caer_build.tables import has_table, read_published
+
+    places = [out / "CAER", out / "CAER-S", out / "CAER.html"]
+    if has_table(Workspace.open(work), Label):
+        # They may be real by now: nobody's labels are replaced by invented ones.
+        return [place for place in places if place.exists()]
+    clips = [c for c in read_published(Workspace.open(work), Clip) if c.reject_reason is None]
+    votes = out / "invented-votes.csv"
+    with votes.open("wb") as file:
+        write_csv(file, invented_votes(clips))
+    label(work, votes=[votes])
+    # Clips are kept of two persons, who can fill two splits.
+    split(work, by="person", ratio="60/0/40")
+    stills(work)
+    export(work, places[0], "caer")
+    export(work, places[1], "caer-s")
+    stats(places[0], places[2])
+    return places

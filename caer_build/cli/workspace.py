@@ -60,7 +60,9 @@ def status(work: Work, as_json: AsJson = False) -> None:
 
 
 def explain(
-    place: Annotated[Path, typer.Argument(metavar="WORK|DATASET", help="Either.")],
+    place: Annotated[
+        Path, typer.Argument(metavar="WORK|DATASET", help="A workspace or a data set.")
+    ],
     id_: Annotated[
         str,
         typer.Argument(

@@ -72,9 +72,11 @@ train = ImageFolder("CAER-S/train")                 # classes in alphabetical or
 test = ImageFolder("CAER-S/test")
 """,
     "media-free": _TABLES,
-    "hf": """from datasets import load_dataset
+    "hf": """from pathlib import Path
 
-data = load_dataset(".")                            # of this folder
+from datasets import load_dataset
+
+data = load_dataset(str(Path().resolve()))          # this folder, by its full path
 data["train"].features["label"].names
 """,
     "webdataset": """from glob import glob

@@ -228,7 +228,7 @@ def _responsible(d: Described, voting: Voting) -> Json:
         "rai:dataReleaseMaintenancePlan": stated("maintenance"),
     }
     if frames:
-        found["rai:dataCollectionTimeframe"] = frames
+        found["rai:dataCollectionTimeFrame"] = frames
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from caer_build.arrow import read_table
 from caer_build.dataset.grouping import Example
 from caer_build.records import Clip, Episode, Identity, Label
 from caer_build.store import Workspace
@@ -36,11 +37,10 @@ def examples_of(workspace: Workspace) -> list[Example]:
 def _people(workspace: Workspace) -> dict[str, frozenset[str]]:
     """Who is seen in each clip."""
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     person_of = {row.track_id: row.person_id for row in read_published(workspace, Identity)}
     # Boxes are a row a frame: the pairs of clip and track are counted where the columns are.
-    boxes = pq.read_table(workspace.tables / "clip_boxes.parquet", columns=["clip_id", "track_id"])
+    boxes = read_table(workspace.tables / "clip_boxes.parquet", columns=["clip_id", "track_id"])
     pairs = boxes.group_by(["clip_id", "track_id"]).aggregate([])
     pairs = pairs.filter(pc.is_valid(pairs["track_id"]))
     seen: dict[str, set[str]] = defaultdict(set)

@@ -2,7 +2,7 @@
 
 Every format goes the same way, and only :class:`Layout` knows which it is::
 
-    choose -> make files -> tables -> index -> leaks? -> card -> read back -> checksums -> its name
+    choose -> files -> tables -> index -> read back -> leaks? -> card -> checksums -> its name
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from caer_build.dataset import metadata
-from caer_build.dataset.accounts import write_accounts
+from caer_build.dataset.accounts import CARD, write_accounts
 from caer_build.dataset.auditing.auditing import leaks_by_ids, leaks_of
 from caer_build.dataset.auditing.refusing import refuse_leaks, said_of
 from caer_build.dataset.catalogue import Catalogue
@@ -86,17 +86,19 @@ def export(
                 lambda: make(catalogue, chosen, draft, jobs, _step(tell, "files")),
             )
             metadata.write_tables(draft.folder, catalogue, items)
+            # A card that a stopped run left would be taken for a part of the index.
+            (draft.folder / CARD).unlink(missing_ok=True)
             layout.write_index(draft.folder, items)
+            _compare(layout, draft.folder, items, tell)
             leaks = leaks_of(
                 draft.folder, items, partial(metadata.face_tables, draft.folder), jobs, tell
             )
             if not allow_leaks:
                 refuse_leaks(out.name, leaks, split_by)
-            said |= {"leaks": said_of(leaks)}
-            write_accounts(draft.folder, said, items)
-            _compare(layout, draft.folder, items, tell)
             draft.drop_media()
-            write_json(draft.folder / FACTS, said | {"n_items": len(items)})
+            said |= {"n_items": len(items), "leaks": said_of(leaks)}
+            write_accounts(draft.folder, said, items)
+            write_json(draft.folder / FACTS, said)
             digests = {i.file: i.file_sha256 for i in items if not layout.archived}
             n_bytes = write_checksums(draft.folder, digests, _step(tell, "checksums"))
         except IntegrityError:

@@ -12,7 +12,8 @@ from tempfile import NamedTemporaryFile
 
 import numpy as np
 
-from caer_build.errors import MediaError
+from caer_build.errors import DecodeError, MediaError
+from caer_build.media.decode import Decoder
 from caer_build.media.glance import glance
 from caer_build.media.probe import read_headers
 from caer_build.records import Item
@@ -34,10 +35,12 @@ class Picture:
     note: str
 
 
-def frame_of(item: Item) -> int:
-    """Which frame of an item stands for it, 0-based; of a clip whose length is not known the
-    first."""
-    return 0 if item.kind == "still" else (item.n_frames or 0) // 2
+def frame_of(item: Item) -> int | None:
+    """Which frame of an item stands for it, 0-based; None of a clip that does not say how many
+    it has."""
+    if item.kind == "still":
+        return 0
+    return None if item.n_frames is None else item.n_frames // 2
 
 
 def picture_of(root: Path, item: Item, box: Box | None) -> Picture:
@@ -81,7 +84,6 @@ def _file(root: Path, name: str) -> Iterator[Path]:
 
 
 def _still(file: Path, item: Item) -> tuple[Pixels, float]:
-    """The picture, not wider than it is shown, and by how much it was scaled."""
     import cv2
 
     # OpenCV warns of files that it cannot read; whoever looks at the page is told there.
@@ -92,17 +94,32 @@ def _still(file: Path, item: Item) -> tuple[Pixels, float]:
     if item.crop_width and item.crop_height:
         left, top = item.crop_x or 0, item.crop_y or 0
         picture = picture[top : top + item.crop_height, left : left + item.crop_width]
+    return _scaled(np.asarray(picture, np.uint8))
+
+
+def _scaled(picture: Pixels) -> tuple[Pixels, float]:
+    """A picture not wider than it is shown, and by how much it was scaled."""
+    import cv2
+
     scale = min(1.0, _WIDTH_PX / picture.shape[1])
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-    return np.asarray(small, np.uint8), scale
+    if scale == 1:
+        return picture, scale
+    size = (round(picture.shape[1] * scale), max(1, round(picture.shape[0] * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8), scale
 
 
 def _frame(file: Path, item: Item) -> tuple[Pixels, float]:
     headers = read_headers(file)
-    at_s = frame_of(item) / float(headers.frame_rate)
-    picture = glance(file, at_s, _WIDTH_PX)
-    return picture, picture.shape[1] / headers.width
+    wanted = frame_of(item)
+    if wanted is None:
+        picture = glance(file, (headers.duration_s or 0.0) / 2, _WIDTH_PX)
+        return picture, picture.shape[1] / headers.width
+    # Counted, not sought: an AVI does not say when its frames are shown.
+    with Decoder(file, headers, threads=1) as decoder:
+        for frame in decoder:
+            if frame.ordinal == wanted:
+                return _scaled(frame.bgr_full())
+    raise DecodeError(f"{file.name} has no frame {wanted}.")
 
 
 def boxes_of(tables: Iterator[object], wanted: Mapping[str, int]) -> dict[str, Box]:

@@ -95,7 +95,7 @@ def write_dataset_report(f: Figures, out: Path) -> Path:
 def render(f: Figures) -> str:
     """The report as HTML. Opens the pictures that it shows, one an emotion and split."""
     facts: Mapping[str, Any] = f.dataset.facts.get("facts", {})
-    split = facts.get("split")
+    way = facts.get("split", {}).get("by")
     kinds: tuple[ItemKind, ...] = ("clip", "still")
     charts = (
         distribution("frames a clip", "", f.values("n_frames") if f.kind == "clip" else [],
@@ -113,8 +113,9 @@ def render(f: Figures) -> str:
             version=__version__,
             name=facts.get(ABOUT, {}).get("name") or f.dataset.root.resolve().name,
             headlines=headlines(f),
-            facts=facts,
-            guarantee=GUARANTEES[split["by"]].replace("**", "") if split else None,
+            rule=facts.get("labels", {}).get("rule"),
+            way=way,
+            guarantee=GUARANTEES.get(way, "").replace("**", ""),
             leaks=[line.removeprefix("- ") for line in leaks(f.dataset.facts.get("leaks"))][2:],
             bars={kind: bars for kind in kinds if (bars := category_bars(f, kind))},
             shares=split_shares(f),
@@ -268,7 +269,8 @@ def samples(f: Figures) -> list[tuple[str, list[tuple[str, Sample | None]]]]:
         cell: sorted(items, key=lambda item: item.item_id)[len(items) // 2]
         for cell, items in own.items()
     }
-    wanted = {item.item_id: frame_of(item) for item in chosen.values()}
+    frames = {item.item_id: frame_of(item) for item in chosen.values()}
+    wanted = {item_id: frame for item_id, frame in frames.items() if frame is not None}
     boxes = boxes_of(f.dataset.faces(), wanted)
     shown = {
         cell: Sample(item, picture_of(f.dataset.root, item, boxes.get(item.item_id)))

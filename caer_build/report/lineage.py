@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,9 @@ from caer_build.dataset import metadata
 from caer_build.dataset.reading import Dataset, read_dataset
 from caer_build.errors import DatasetError
 from caer_build.records import CountedVote, Cut, Episode, Item
+from caer_build.report.item_names import MADE_OF, item_called, possible_names, suggestion
 from caer_build.report.label_wording import group_line, label_lines, split_how, vote_lines
 from caer_build.report.wording import Sections, plural, written
-
-_N_MATCHES = 5
-_MADE_OF = ("clip_id", "episode_id", "shot_id", "track_id", "person_id", "group_id", "show")
-"""columns of items by whose values files are found"""
 
 
 @dataclass(frozen=True)
@@ -53,18 +49,18 @@ def explain_item(root: Path, what: str) -> str:
         DatasetError: if there is no such thing; it names those that look like it.
     """
     dataset = read_dataset(root)
-    item = _item_called(dataset, what)
+    item = item_called(dataset, what)
     if item is not None:
         return written(*_of_item(_gather(dataset), item))
-    made = [item for item in dataset.items if any(getattr(item, c) == what for c in _MADE_OF)]
+    made = [item for item in dataset.items if any(getattr(item, c) == what for c in MADE_OF)]
     if made:
         return written(*_of_origin(_gather(dataset), what, made))
-    names = _names(dataset, what)
+    names = possible_names(dataset, what)
     inside = [i for i in dataset.items if i.file and any(i.file.startswith(f"{n}/") for n in names)]
     if inside:
         return written(what, f"{plural(len(inside), 'file')} in it.",
                        {"In it": [_line(item) for item in inside]})  # fmt: skip
-    raise DatasetError(f"Nothing in {root} is called {what}.", _suggestion(dataset, what))
+    raise DatasetError(f"Nothing in {root} is called {what}.", suggestion(dataset, what))
 
 
 def _gather(dataset: Dataset) -> _Told:
@@ -76,41 +72,6 @@ def _gather(dataset: Dataset) -> _Told:
         {cut.clip_id: cut for cut in metadata.read_rows(dataset.root, Cut)},
         {e.episode_id: e for e in metadata.read_rows(dataset.root, Episode)},
     )
-
-
-def _item_called(dataset: Dataset, what: str) -> Item | None:
-    names = _names(dataset, what)
-    for item in dataset.items:
-        if item.item_id in names or item.file in names:
-            return item
-    ends = [item for item in dataset.items if item.file and item.file.endswith(f"/{what}")]
-    if len(ends) > 1:
-        raise DatasetError(
-            f"{len(ends)} files of {dataset.root} are called {what}.",
-            f"Say which: {', '.join(str(item.file) for item in ends[:_N_MATCHES])}"
-            f"{', …' if len(ends) > _N_MATCHES else ''}.",
-        )
-    return ends[0] if ends else None
-
-
-def _names(dataset: Dataset, what: str) -> set[str]:
-    """What a file may be called that is named as people name files: from here, or from there."""
-    names = {what.rstrip("/"), what.removeprefix("./")}
-    place, root = Path(what).resolve(), dataset.root.resolve()
-    if place.is_relative_to(root) and place != root:
-        names.add(place.relative_to(root).as_posix())
-    return names
-
-
-def _suggestion(dataset: Dataset, what: str) -> str:
-    known = {
-        str(getattr(item, c)) for item in dataset.items for c in ("item_id", "file", *_MADE_OF)
-    }
-    begins = sorted(name for name in known if what and name.startswith(what))[:_N_MATCHES]
-    near = begins or get_close_matches(what, known - {"None"}, _N_MATCHES)
-    if not near:
-        return "Files and ids stand in metadata/items.parquet, and files in the folder."
-    return f"Did you mean {', '.join(near)}?"
 
 
 def _of_item(told: _Told, item: Item) -> tuple[str, str, Sections]:
@@ -131,7 +92,7 @@ def _of_item(told: _Told, item: Item) -> tuple[str, str, Sections]:
 
 
 def _of_origin(told: _Told, what: str, made: Sequence[Item]) -> tuple[str, str, Sections]:
-    column = next(c for c in _MADE_OF if any(getattr(item, c) == what for item in made))
+    column = next(c for c in MADE_OF if any(getattr(item, c) == what for item in made))
     files = sum(item.file is not None for item in made)
     kinds = [(kind, sum(i.kind == kind for i in made)) for kind in ("clip", "still")]
     counted = " and ".join(plural(n, kind) for kind, n in kinds if n)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from caer_build import overrides, pipeline, sources
-from caer_build.arrow import from_table
+from caer_build.arrow import from_table, read_table
 from caer_build.errors import ModelMissing
 from caer_build.pipeline import Failure
 from caer_build.recipes import Recipe
@@ -83,11 +83,9 @@ class Material:
 
     def stored_rows(self, stage: str, episode_id: str, record: type[R]) -> list[R]:
         """The rows of a table that is not published; empty where it is not there."""
-        import pyarrow.parquet as pq
-
         named: Any = record
         path = self.stored(stage, episode_id, f"{named.table}.parquet")
-        return [] if path is None else from_table(record, pq.read_table(path))
+        return [] if path is None else from_table(record, read_table(path))
 
 
 def gather(workspace: Workspace) -> Material:

@@ -94,5 +94,5 @@ def _seen_elsewhere(items: Sequence[Item], faces: Iterable[pa.Table]) -> list[Fi
                 continue
             where = " and ".join(s for s in SPLITS if s in home[person])
             examples.append(f"{person} of {where} is seen in {item_id} ({split})")
-    message = "items that show somebody whose clips are in another split: {n}"
-    return found("person_seen", "leak", message, examples)
+    said = "items that show somebody whose clips are in another split: {n}"
+    return found("person_seen", "leak", said, examples)
