@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 RULES: Mapping[str, str] = {
@@ -109,20 +109,15 @@ LOADING: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def leaks(found: Mapping[str, Any] | None) -> Iterator[str]:
-    """What stands in two splits although it should not, if anything was allowed to."""
-    if not found:
-        return
-    yield "**This data set was exported with leaks** (`--allow-leaks`):"
-    yield ""
-    for name, what in found.items():
-        told = what if isinstance(what, str | int) else _in_short(what)
-        yield f"- {name.replace('_', ' ')}: {told}"
+def leaks(found: Mapping[str, Any] | None) -> list[str]:
+    """What stands in two splits although it should not, if that was allowed; a line a kind.
 
-
-def _in_short(what: Any) -> str:
-    if isinstance(what, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in what.items())
-    if isinstance(what, list):
-        return f"{len(what)}, the first: {what[0]}" if what else "none"
-    return str(what)
+    Args:
+        found: as ``dataset.json`` has it: {kind: {"n": …, "message": …, "examples": […]}}.
+    """
+    return [
+        f"{leak['message']}; for example {leak['examples'][0]}."
+        if leak["examples"]
+        else f"{leak['message']}."
+        for leak in (found or {}).values()
+    ]
