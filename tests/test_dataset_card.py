@@ -245,7 +245,7 @@ def test_leaks_are_in_the_card() -> None:
     text = card(described(FACTS, leaks=found))
     assert (
         "**This data set was exported with leaks** (`--allow-leaks`):\n\n"
-        "- 2 people are in several splits; for example p1.\n- 1 file is there twice.\n"
+        "- 2 people are in several splits (p1)\n- 1 file is there twice\n"
     ) in text
     assert "with leaks" not in card(described(FACTS, leaks={}))
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,16 @@ import cv2
 import pandas as pd
 import pytest
 
+from caer_build.dataset.exporting import export
+from caer_build.dataset.layouts.choice import layout_of
 from caer_build.dataset.stills import CHOSEN_OF
+from caer_build.errors import DatasetError
 from caer_build.records import Clip, Still, Vote
 from caer_build.store import Workspace, sha256_of
 from caer_build.tables import read_published, save
 from tests.building import build, caer
+from tests.exporting import N_FRAMES, SIZE, clip_id, toy_catalogue
+from tests.media import write_video
 from tests.voting import vote
 
 SAID = ("Fear", "Happy", "Sad")
@@ -234,14 +240,24 @@ def test_killed_and_run_again(labelled: Path, tmp_path: Path) -> None:
     for moment in MOMENTS:
         _kill_at(moment, tmp_path / ".out.part", labelled, out, form)
         assert not out.exists()
-    caer("export", labelled, "-o", out, *form)
+    caer("export", "--allow-leaks", labelled, "-o", out, *form)
     assert contents(out) == contents(undisturbed)
 
 
 def _kill_at(
     moment: Callable[[Path], bool], draft: Path, work: Path, out: Path, form: tuple[Any, ...]
 ) -> None:
-    command = [sys.executable, "-m", "caer_build.cli", "export", work, "-o", out, *form]
+    command = [
+        sys.executable,
+        "-m",
+        "caer_build.cli",
+        "export",
+        "--allow-leaks",
+        work,
+        "-o",
+        out,
+        *form,
+    ]
     process = subprocess.Popen(list(map(str, command)))
     try:
         while not moment(draft) and process.poll() is None:
@@ -307,3 +323,49 @@ def test_stills_are_chosen_and_nothing_is_decoded_twice(labelled: Path, tmp_path
     caer("label", work, "--votes", labelled.parent / "votes.csv", "--rule", "majority")
     refused = caer("stills", work, check=False)
     assert (refused.returncode, "Run `caer split` again" in refused.stderr) == (1, True)
+
+
+def test_an_export_with_leaks_is_refused_or_says_so(labelled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "CAER"
+    refused = caer("export", labelled, "-o", out, check=False)
+    assert refused.returncode == 1
+    assert "CAER would leak: persons in two splits: 1 (" in refused.stderr
+    assert "A split by clip shares people by nature" in refused.stderr
+    assert not list(tmp_path.iterdir()), "before any file is made"
+    caer("export", labelled, "-o", out, "--allow-leaks")
+    leaks = json.loads((out / "dataset.json").read_text())["leaks"]
+    assert [(kind, leak["n"]) for kind, leak in leaks.items()] == [("same_person", 1)]
+    card = (out / "README.md").read_text()
+    assert f"- persons in two splits: 1 ({leaks['same_person']['examples'][0]})" in card
+    audited = caer("audit", out, "--json", check=False)
+    assert audited.returncode == 1
+    found = json.loads(audited.stdout)["findings"]
+    assert [f["kind"] for f in found if f["severity"] == "leak"] == ["same_person"]
+    assert not [f for f in found if f["severity"] == "fault"]
+
+
+def test_a_clip_of_train_that_is_coded_anew_in_test_is_found(tmp_path: Path) -> None:
+    clean = toy_catalogue(tmp_path)
+    again = write_video(
+        tmp_path / "again.mp4",
+        ("-c:v", "libx264", "-crf", "30", "-bf", "0", "-pix_fmt", "yuv420p"),
+        n=N_FRAMES,
+        size=SIZE,
+        first=20,
+    )
+    planted = replace(
+        clean,
+        cuts=tuple(
+            replace(cut, clip_sha256=sha256_of(again)) if cut.clip_id == clip_id(10) else cut
+            for cut in clean.cuts
+        ),
+        clip_file=lambda name: again if name == clip_id(10) else clean.clip_file(name),
+    )
+    layout, out = layout_of("caer"), tmp_path / "out"
+    with pytest.raises(DatasetError, match="pictures of another split, coded anew or resized: 1"):
+        export(planted, out, layout, lambda *_: None)
+    assert not out.exists()
+    export(planted, out, layout, lambda *_: None, allow_leaks=True)
+    assert list(json.loads((out / "dataset.json").read_text())["leaks"]) == ["near_duplicate"]
+    export(clean, tmp_path / "clean", layout, lambda *_: None)
+    assert json.loads((tmp_path / "clean" / "dataset.json").read_text())["leaks"] == {}

@@ -292,6 +292,27 @@ def test_made_twice_they_are_the_same_bytes(
     assert (again / "SHA256SUMS").read_text() == (exported(form) / "SHA256SUMS").read_text()
 
 
+class Stopped(Exception):
+    """Somebody pulled the plug."""
+
+
+@pytest.mark.parametrize("step", ["read back", "checksums"])
+@pytest.mark.parametrize("form", FORMS)
+def test_stopped_and_run_again_they_are_the_same_bytes(
+    step: str, form: str, exported: Callable[[str], Path], catalogue: Catalogue, tmp_path: Path
+) -> None:
+    def stop(name: str, done: int, of: int) -> None:
+        if name == step:
+            raise Stopped
+
+    layout = layout_of(form.partition("-")[0], **FORMS[form])
+    with pytest.raises(Stopped):
+        export(catalogue, tmp_path / "again", layout, stop)
+    assert not (tmp_path / "again").exists()
+    again = make(catalogue, tmp_path / "again", form)
+    assert (again / "SHA256SUMS").read_text() == (exported(form) / "SHA256SUMS").read_text()
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_damaged_is_not_read_back(form: str, catalogue: Catalogue, tmp_path: Path) -> None:
     folder = make(catalogue, tmp_path / "out", form)

@@ -116,8 +116,6 @@ def leaks(found: Mapping[str, Any] | None) -> list[str]:
         found: as ``dataset.json`` has it: {kind: {"n": …, "message": …, "examples": […]}}.
     """
     return [
-        f"{leak['message']}; for example {leak['examples'][0]}."
-        if leak["examples"]
-        else f"{leak['message']}."
+        f"{leak['message']} ({leak['examples'][0]})" if leak["examples"] else leak["message"]
         for leak in (found or {}).values()
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,10 @@ def export(
     said = {"form": FORM, "layout": layout.described(), "facts": dict(catalogue.facts)}
     plan = digest_of([said, [asdict(item) for item in chosen]])
     split_by = dict(catalogue.facts).get("split", {}).get("by")
+    if not allow_leaks:
+        # What ids tell is known before hours of work.
+        refuse_leaks(out.name, leaks_by_ids(chosen, catalogue.faces), split_by)
     with Draft.of(out, plan) as draft, disk_errors(out.parent):
-        if not allow_leaks:
-            # What ids tell is known before hours of work.
-            refuse_leaks(out.name, leaks_by_ids(chosen, catalogue.faces), split_by)
         try:
             items = _files(
                 chosen,
@@ -90,7 +91,7 @@ def export(
             layout.write_index(draft.folder, items)
             _compare(layout, draft.folder, items, tell)
             leaks = leaks_of(
-                draft.folder, items, lambda: metadata.face_tables(draft.folder), jobs, tell
+                draft.folder, items, partial(metadata.face_tables, draft.folder), jobs, tell
             )
             if not allow_leaks:
                 refuse_leaks(out.name, leaks, split_by)

@@ -21,7 +21,7 @@ from caer_build.repetition import Hashes, Images, frame_hashes
 
 _SIZE = (48, 27)
 """width, height: as the build compares frames, whatever the shape of the picture"""
-_AHEAD = 4
+_AHEAD = 2
 """shelves a worker may be ahead of who takes what it found"""
 
 

@@ -44,8 +44,11 @@ def near_pairs(a: Hashes, b: Hashes, max_bits: int = MAX_BITS) -> Iterator[tuple
         bits = np.bitwise_count(b[asked][:, None] ^ known[None, :])
         for row in np.flatnonzero((bits <= max_bits).any(axis=1)):
             near = np.flatnonzero(bits[row] <= max_bits)
-            nearest = near[np.argsort(bits[row][near], kind="stable")][:_MOST]
-            yield int(asked[row]), told_a[nearest]
+            # Nearest first, the earlier of equals: a number that says both.
+            rank = bits[row][near].astype(np.int64) * len(known) + near
+            if len(rank) > _MOST:
+                rank = np.partition(rank, _MOST)[:_MOST]
+            yield int(asked[row]), told_a[np.sort(rank) % len(known)]
 
 
 def same_picture_pairs(
