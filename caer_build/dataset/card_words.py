@@ -44,8 +44,8 @@ LIMITS = (
     "another emotion.",
     "Seven categories are all that could be chosen; mixed and other emotions went to one of them, "
     "or were left out.",
-    "Clips on which annotators do not agree are not in it, so agreement and accuracy are higher "
-    "than on all clips.",
+    "Clips on which annotators do not agree have no label and are not in it, so agreement and "
+    "accuracy are as a rule higher than on all clips.",
     "Clips were labelled with their sound; a model that is given pictures alone knows less.",
     "Which faces were found, followed and kept depends on detectors that do better on some faces "
     "than on others.",
