@@ -1,0 +1,93 @@
+"""What a network is made of: every place where the paper leaves a choice is a field here.
+
+The presets: ``paper`` takes the text of section 3.2 literally, ``ours`` puts right what cannot
+have been meant. Ablations (table 3) are the same fields with streams and modules left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from caer_build.errors import RecipeError
+
+Streams = Literal["face", "context", "both"]
+STREAMS = ("face", "context", "both")
+Pooling = Literal["mean", "sum"]
+POOLINGS = ("mean", "sum")
+N_EMOTIONS = 7
+WIDTHS = (32, 64, 128, 256, 256)
+"""of the five convolutions of both streams (section 3.2.1)"""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A CAER-Net, or a part of one.
+
+    Attributes:
+        n_dims: 3: CAER-Net, of clips; 2: CAER-Net-S, of stills.
+        streams: which are there.
+        context_attention: the attention inference module; without it the context features are
+            averaged plainly.
+        fusion_attention: the weights of the two streams; without it they are concatenated as they
+            are.
+        logit_activation: batch normalisation and ReLU on the one-channel logit of the attention,
+            which the text can be read to say: it clips every negative logit before the softmax.
+        attention_pooling: over the weighted features of a time step: "mean" as the text says,
+            which makes them H x W times smaller; "sum" makes uniform attention the plain mean.
+        dropout: between the two layers of the classifier, [0, 1).
+        n_classes: of the classifier.
+
+    Raises:
+        RecipeError: if it cannot be built.
+    """
+
+    n_dims: int = 3
+    streams: Streams = "both"
+    context_attention: bool = True
+    fusion_attention: bool = True
+    logit_activation: bool = False
+    attention_pooling: Pooling = "sum"
+    dropout: float = 0.5
+    n_classes: int = N_EMOTIONS
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("n_dims", (2, 3)),
+            ("streams", STREAMS),
+            ("attention_pooling", POOLINGS),
+        ):
+            value = getattr(self, name)
+            if value not in known:
+                raise RecipeError(
+                    f"Expected {name} to be one of {', '.join(map(str, known))}, found {value!r}."
+                )
+        if not 0 <= self.dropout < 1:
+            raise RecipeError(f"Expected dropout in [0, 1), found {self.dropout}.")
+        if self.n_classes < 2:
+            raise RecipeError(f"Expected at least 2 classes, found {self.n_classes}.")
+
+    @property
+    def has_face(self) -> bool:
+        return self.streams != "context"
+
+    @property
+    def has_context(self) -> bool:
+        return self.streams != "face"
+
+    def described(self) -> dict[str, Any]:
+        """Its fields, JSON."""
+        return asdict(self)
+
+
+def preset(name: str, n_dims: int) -> Architecture:
+    """The architecture of a preset, ``paper`` or ``ours``.
+
+    Raises:
+        RecipeError: if there is no such preset.
+    """
+    if name == "ours":
+        return Architecture(n_dims)
+    if name == "paper":
+        return Architecture(n_dims, logit_activation=True, attention_pooling="mean")
+    raise RecipeError(f"No preset {name!r}.", "There are ours and paper.")

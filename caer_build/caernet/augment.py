@@ -1,0 +1,131 @@
+"""From stored bytes to what a network is given, on the device that it runs on.
+
+A clip is flipped, and its colours are changed, as a whole: the same for all its frames and for
+both streams. Its random numbers come from a generator on the CPU, so that a run is the same
+whatever device it goes on with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from caer_build.errors import RecipeError
+
+MEAN_RGB, STD_RGB = (124.0, 116.0, 104.0), (58.4, 57.1, 57.4)
+"""grey levels; ImageNet's. The mean is what hidden faces are filled with: they become 0"""
+_LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training pictures are changed.
+
+    Attributes:
+        flip: share of clips that are mirrored, [0, 1].
+        brightness, contrast, saturation: a factor is drawn from 1 - x to 1 + x for each, [0, 1).
+        crop: px of the square that is taken of the context, at random in training and in the
+            middle in testing.
+    """
+
+    flip: float = 0.5
+    brightness: float = 0.2
+    contrast: float = 0.2
+    saturation: float = 0.2
+    crop: int = 112
+
+    def __post_init__(self) -> None:
+        for name in ("brightness", "contrast", "saturation"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RecipeError(f"Expected {name} in [0, 1), found {getattr(self, name)}.")
+        if not 0 <= self.flip <= 1 or self.crop < 16:
+            raise RecipeError(
+                f"Expected flip in [0, 1] and crop >= 16 px, found {self.flip} and {self.crop}."
+            )
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What was drawn for each of a batch's samples; (B,) each.
+
+    Attributes:
+        flip: mirrored or not.
+        brightness, contrast, saturation: factors.
+        left, top: of the context's crop, as shares of what there is to choose from, [0, 1).
+    """
+
+    flip: Tensor
+    brightness: Tensor
+    contrast: Tensor
+    saturation: Tensor
+    left: Tensor
+    top: Tensor
+
+
+def draw(n: int, how: Augmentation, generator: torch.Generator) -> Draws:
+    """For a batch of training."""
+    flip, brightness, contrast, saturation, left, top = torch.rand(
+        6, n, generator=generator, dtype=torch.float64
+    )
+    return Draws(
+        flip < how.flip,
+        1 + how.brightness * (2 * brightness - 1),
+        1 + how.contrast * (2 * contrast - 1),
+        1 + how.saturation * (2 * saturation - 1),
+        left,
+        top,
+    )
+
+
+def prepared(pictures: Tensor, draws: Draws | None, crop: int | None = None) -> Tensor:
+    """The input of a stream: (B, 3, T, H, W) of clips, (B, 3, H, W) of stills; float32, about 0.
+
+    Args:
+        pictures: (B, T, H, W, 3) or (B, H, W, 3) uint8 RGB, on any device.
+        draws: of training; None: nothing is changed, and the crop is in the middle.
+        crop: px of the square that is taken; None: the whole picture.
+    """
+    clips = pictures if pictures.dim() == 5 else pictures.unsqueeze(1)
+    if crop is not None:
+        clips = _cropped(clips, draws, crop)
+    # Channels second, as convolutions want them; the bytes stay where they are.
+    floats = clips.permute(0, 4, 1, 2, 3).float()
+    if draws is not None:
+        floats = _recoloured(floats, draws)
+        flip = draws.flip.to(floats.device).view(-1, 1, 1, 1, 1)
+        floats = torch.where(flip, floats.flip(-1), floats)
+    floats = (floats - _column(MEAN_RGB, floats)) / _column(STD_RGB, floats)
+    return floats if pictures.dim() == 5 else floats.squeeze(2)
+
+
+def _cropped(clips: Tensor, draws: Draws | None, size: int) -> Tensor:
+    height, width = clips.shape[2:4]
+    if draws is None:
+        top, left = (height - size) // 2, (width - size) // 2
+        return clips[:, :, top : top + size, left : left + size]
+    tops = (draws.top * (height - size + 1)).long().tolist()
+    lefts = (draws.left * (width - size + 1)).long().tolist()
+    cut = [
+        clip[:, top : top + size, left : left + size]
+        for clip, top, left in zip(clips, tops, lefts, strict=True)
+    ]
+    return torch.stack(cut)
+
+
+def _recoloured(floats: Tensor, draws: Draws) -> Tensor:
+    """Brightness, contrast about a clip's mean grey, saturation about each pixel's grey."""
+    brightness, contrast, saturation = (
+        factor.to(floats.device, floats.dtype).view(-1, 1, 1, 1, 1)
+        for factor in (draws.brightness, draws.contrast, draws.saturation)
+    )
+    floats = floats * brightness
+    grey = (floats * _column(_LUMA, floats)).sum(1, keepdim=True)
+    floats = grey + saturation * (floats - grey)
+    mean = grey.mean((2, 3, 4), keepdim=True)
+    return (mean + contrast * (floats - mean)).clamp(0, 255)
+
+
+def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
+    return torch.tensor(values, device=like.device, dtype=like.dtype).view(1, -1, 1, 1, 1)

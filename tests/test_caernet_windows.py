@@ -1,0 +1,96 @@
+"""Which frames a network sees, and what of them: expected values written out by hand."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caer_build.caernet.pictures import MEAN_BGR, context_of, face_crop
+from caer_build.caernet.windows import all_windows, random_window, sampled
+from caer_build.errors import DatasetError
+
+
+def test_ten_a_second_of_a_steady_clip() -> None:
+    """25 frames a second: at 0.1 s frame 2 is shown, from 0.08 s on; at 0.2 s frame 5."""
+    found = sampled([k / 25 for k in range(25)], 1.0)
+    assert found.tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22]
+
+
+def test_ten_a_second_goes_by_the_times_and_not_by_a_rate() -> None:
+    times = [5.0, 5.04, 5.35, 5.36, 5.4]
+    assert sampled(times, 5.5).tolist() == [0, 1, 1, 1, 4]
+    assert sampled([0.0], 0.02).tolist() == [0]
+    # A container that counts in milliseconds says 0.033 and 0.1 for thirds.
+    assert sampled([0.0, 0.033, 0.067, 0.10005, 0.133], 0.167).tolist() == [0, 3]
+
+
+def test_times_that_are_none() -> None:
+    for times, end in (([], 1.0), ([0.0, 0.0], 1.0), ([0.0, 1.0], 1.0)):
+        with pytest.raises(DatasetError, match="ascending"):
+            sampled(times, end)
+
+
+def test_windows_by_hand() -> None:
+    assert all_windows(3, length=5).tolist() == [[0, 1, 2, 0, 1]]
+    assert all_windows(16).tolist() == [list(range(16))]
+    assert [w[0] for w in all_windows(30).tolist()] == [0, 8, 14]
+    assert [w[0] for w in all_windows(32).tolist()] == [0, 8, 16]
+    assert random_window(3, 0.99, length=5).tolist() == [0, 1, 2, 0, 1]
+    assert random_window(20, 0.0).tolist() == list(range(16))
+    assert random_window(20, 0.999).tolist() == list(range(4, 20))
+
+
+@given(st.integers(1, 200), st.floats(0, 1, exclude_max=True))
+def test_every_frame_of_a_test_clip_is_seen(n: int, draw: float) -> None:
+    windows = all_windows(n)
+    assert windows.shape[1] == 16
+    assert set(windows.ravel().tolist()) == set(range(n))
+    if n >= 16:
+        assert windows[-1][-1] == n - 1
+    one = random_window(n, draw)
+    assert one.shape == (16,)
+    assert 0 <= one.min() <= one.max() < n
+
+
+def test_no_pixel_of_a_hidden_face_reaches_the_context() -> None:
+    """Whatever the face looks like, the context is the same."""
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 256, (180, 320, 3), np.uint8)
+    box = (100.2, 40.7, 163.9, 99.1)
+    other = frame.copy()
+    other[40:100, 100:164] = rng.integers(0, 256, (60, 64, 3), np.uint8)
+    assert (context_of(frame, [box]) == context_of(other, [box])).all()
+    assert (context_of(frame, []) != context_of(other, [])).any()
+    assert context_of(frame, [box]).shape == (128, 171, 3)
+    # One pixel row further out is not the face's.
+    other[39, 100:164] ^= 255
+    assert (context_of(frame, [box]) != context_of(other, [box])).any()
+
+
+def test_boxes_at_and_beyond_the_edge() -> None:
+    frame = np.full((100, 200, 3), 7, np.uint8)
+    whole = context_of(frame, [(-50, -50, 500, 500)], fill=(1, 2, 3))
+    assert (whole == (1, 2, 3)).all()
+    beside = context_of(frame, [(-30, -30, -10, -10)])
+    assert (beside == 7).all()
+    corner = face_crop(frame, (-50, -50, 50, 50))
+    assert corner.shape == (96, 96, 3)
+    assert tuple(corner[0, 0]) == MEAN_BGR
+    assert tuple(corner[95, 95]) == (7, 7, 7)
+    assert (face_crop(frame, (-90, -90, -50, -50)) == MEAN_BGR).all()
+
+
+def test_a_face_is_a_square_around_its_box() -> None:
+    frame = np.zeros((300, 300, 3), np.uint8)
+    cv2.rectangle(frame, (102, 54), (197, 245), (255, 255, 255), -1)  # 96 wide, 192 high
+    crop = face_crop(frame, (102, 54, 198, 246))
+    columns = crop[48, :, 0]
+    assert (columns[:23] < 10).all()
+    assert (columns[25:71] > 245).all()
+    assert (columns[73:] < 10).all()
+    assert (crop[:, 48] > 245).all()
+    wider = face_crop(frame, (102, 54, 198, 246), margin=0.25)
+    assert (wider[:15, 48] < 10).all()
