@@ -38,6 +38,12 @@ from caer_build.records import CountedVote, Item, ItemFace
 from tests.building import caer
 from tests.exporting import toy_catalogue
 
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
 # Section 4.1 and table 1; the shares are rounded, not as printed (5.44 and 20.64 there).
 PAPER = {
     "Anger": (1628, 139_681, "12.33"),
@@ -232,9 +238,32 @@ def test_what_is_not_known_is_not_made_up() -> None:
 
 
 def test_leaks_are_in_the_card() -> None:
-    text = card(described(FACTS, leaks={"same_person": ["p1 in train and test", "p2"], "n": 2}))
-    assert "**This data set was exported with leaks** (`--allow-leaks`):" in text
-    assert "- same person: 2, the first: p1 in train and test\n- n: 2\n" in text
+    found = {
+        "person": {"n": 2, "message": "2 people are in several splits", "examples": ["p1", "p2"]},
+        "duplicate": {"n": 1, "message": "1 file is there twice", "examples": []},
+    }
+    text = card(described(FACTS, leaks=found))
+    assert (
+        "**This data set was exported with leaks** (`--allow-leaks`):\n\n"
+        "- 2 people are in several splits (p1)\n- 1 file is there twice\n"
+    ) in text
+    assert "with leaks" not in card(described(FACTS, leaks={}))
+
+
+def test_leaks_that_were_allowed_are_in_the_card_of_the_export(clips: Path, tmp_path: Path) -> None:
+    catalogue = toy_catalogue(clips)
+    leaky = replace(
+        catalogue,
+        items=tuple(replace(i, person_id="p0") if i.item_id == catalogue.items[11].item_id else i
+                    for i in catalogue.items),
+    )  # fmt: skip
+    out = tmp_path / "out"
+    export(leaky, out, layout_of("caer"), lambda *_: None, allow_leaks=True)
+    said = json.loads((out / "dataset.json").read_text())["leaks"]
+    text = (out / "README.md").read_text("utf-8")
+    assert said
+    for leak in said.values():
+        assert f"- {leak['message']}" in text
 
 
 def test_the_card_has_words_for_everything() -> None:
@@ -276,11 +305,6 @@ def test_all_that_is_wrong_with_statements_is_said_at_once(tmp_path: Path) -> No
 
 def test_the_command_prints_the_template() -> None:
     assert caer("about").stdout == template()
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clips")
 
 
 @pytest.mark.parametrize("form", [f for f in FORMATS if f != "caer-s"])

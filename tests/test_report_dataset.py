@@ -218,7 +218,11 @@ def test_names_in_items_are_escaped(toys: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(toys / "caer", tmp_path / "evil"))
     items = metadata.read_rows(folder, Item)
     metadata.write_rows(folder, Item, [replace(i, person_id=evil, show=evil) for i in items])
-    (folder / "dataset.json").write_text(json.dumps({"facts": {}, "leaks": {"person": evil}}))
+    (folder / "dataset.json").write_text(
+        json.dumps(
+            {"facts": {}, "leaks": {"person": {"n": 1, "message": evil, "examples": [evil]}}}
+        )
+    )
     html = render(of(folder))
     assert "<script>alert" not in html
     assert html.count("&lt;script&gt;alert(1)") >= 2

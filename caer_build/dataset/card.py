@@ -71,7 +71,7 @@ def _lines(d: Described, voting: Voting) -> Iterator[str]:
     yield from _statements(d, _OF_IT if "name" in d.about else (_NAME, *_OF_IT))
     yield from ("", "## What is in it", "", *table_1(d.items), "", *comparison(d))
     yield from ("", "## Splits", "", *splits_table(d.items), "", *presence_by_split(d.items), "")
-    yield from (_guarantee(d), "", *leaks(d.said.get("leaks")))
+    yield from (_guarantee(d), "", *_leaks(d))
     yield from ("", "## From candidates to this data set", "", *funnel(d.facts.get("funnel")))
     yield from ("", "## Labels", "", _rule(d), "", *agreement(voting, d.items))
     yield from ("", *confidence(voting, d.items), "", *annotators(voting), "")
@@ -120,6 +120,14 @@ def _guarantee(d: Described) -> str:
         f"Split by **{split['by']}**, {ratio}, seed {split['seed']}. {GUARANTEES[split['by']]}"
         f"{left_out if n_left_out else ''}{released}"
     )
+
+
+def _leaks(d: Described) -> Iterator[str]:
+    found = leaks(d.said.get("leaks"))
+    if found:
+        yield "**This data set was exported with leaks** (`--allow-leaks`):"
+        yield ""
+        yield from (f"- {leak}" for leak in found)
 
 
 def _rule(d: Described) -> str:

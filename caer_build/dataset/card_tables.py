@@ -129,8 +129,8 @@ def agreement(voting: Voting, items: Sequence[Item]) -> Iterator[str]:
     yield _estimate("Krippendorff's alpha", voting.alpha)
     yield _estimate("Fleiss' kappa", voting.kappa)
     yield ""
-    yield "Clips without a label are not in it, so that agreement on"
-    yield "everything that was shown to them was lower. Intervals are bootstraps over clips."
+    yield "Clips without a label are not in it: on everything that was shown, agreement is as a"
+    yield "rule lower. Intervals are bootstraps over clips."
     clips = _one_a_clip(items)
     counts = agreeing(clips)
     if counts:

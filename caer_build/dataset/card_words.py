@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 RULES: Mapping[str, str] = {
@@ -44,8 +44,8 @@ LIMITS = (
     "another emotion.",
     "Seven categories are all that could be chosen; mixed and other emotions went to one of them, "
     "or were left out.",
-    "Clips on which annotators do not agree are not in it, so agreement and accuracy are higher "
-    "than on all clips.",
+    "Clips on which annotators do not agree have no label and are not in it, so agreement and "
+    "accuracy are as a rule higher than on all clips.",
     "Clips were labelled with their sound; a model that is given pictures alone knows less.",
     "Which faces were found, followed and kept depends on detectors that do better on some faces "
     "than on others.",
@@ -109,12 +109,13 @@ LOADING: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def leaks(found: Mapping[str, Any] | None) -> Iterator[str]:
-    """What stands in two splits although it should not, if anything was allowed to."""
-    if not found:
-        return
-    yield "**This data set was exported with leaks** (`--allow-leaks`):"
-    yield ""
-    for leak in found.values():
-        example = f" ({leak['examples'][0]})" if leak["examples"] else ""
-        yield f"- {leak['message']}{example}"
+def leaks(found: Mapping[str, Any] | None) -> list[str]:
+    """What stands in two splits although it should not, if that was allowed; a line a kind.
+
+    Args:
+        found: as ``dataset.json`` has it: {kind: {"n": …, "message": …, "examples": […]}}.
+    """
+    return [
+        f"{leak['message']} ({leak['examples'][0]})" if leak["examples"] else leak["message"]
+        for leak in (found or {}).values()
+    ]

@@ -116,7 +116,7 @@ def render(f: Figures) -> str:
             rule=facts.get("labels", {}).get("rule"),
             way=way,
             guarantee=GUARANTEES.get(way, "").replace("**", ""),
-            leaks=[line.removeprefix("- ") for line in leaks(f.dataset.facts.get("leaks"))][2:],
+            leaks=leaks(f.dataset.facts.get("leaks")),
             bars={kind: bars for kind in kinds if (bars := category_bars(f, kind))},
             shares=split_shares(f),
             charts=[chart for chart in charts if chart is not None],
