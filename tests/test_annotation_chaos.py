@@ -47,6 +47,7 @@ class Crew:
         self._command = [sys.executable, "-m", "tests.chaos.worker", url, str(folder)]
         self._folder, self._shares, self._options = folder, shares, options
         self._running: list[subprocess.Popen[bytes]] = []
+        self._written: dict[int, Path] = {}
         self._n_started = 0
 
     def __enter__(self) -> Self:
@@ -62,7 +63,9 @@ class Crew:
         name = f"worker{self._n_started:04d}"
         self._n_started += 1
         command = [*self._command, name, "1", ",".join(map(str, people)), *self._options]
-        return subprocess.Popen(command, cwd=REPOSITORY)
+        started = subprocess.Popen(command, cwd=REPOSITORY)
+        self._written[started.pid] = self._folder / f"{name}.jsonl"
+        return started
 
     def look(self) -> None:
         """Nobody has ended but those who were killed here."""
@@ -72,9 +75,16 @@ class Crew:
 
     def kill(self, number: int) -> None:
         """Ends a process in the middle of whatever it does; another one goes on for its people."""
+        while not self._has_begun(number):  # who is killed at the start has done nothing
+            self.look()
+            time.sleep(0.1)
         self._running[number].kill()
         self._running[number].wait()
         self._running[number] = self._start(self._shares[number])
+
+    def _has_begun(self, number: int) -> bool:
+        written = self._written[self._running[number].pid]
+        return written.is_file() and written.stat().st_size > 0
 
     def pause(self, number: int) -> None:
         """Longer than a lease: whoever wakes up believes to hold what it lost."""
