@@ -16,6 +16,7 @@ function ask(dialog, result = () => true) {
   return new Promise((done) => {
     const finish = (value) => {
       dialog.removeEventListener("click", onClick);
+      dialog.removeEventListener("cancel", onCancel);
       dialog.removeEventListener("close", onClose);
       dialog.removeEventListener("caer-enter", confirm);
       if (dialog.open) dialog.close();
@@ -25,13 +26,22 @@ function ask(dialog, result = () => true) {
       const value = result();
       if (value !== null) finish(value);
     };
-    const onClose = () => finish(null);
+    // Esc: the browser tells of the closing some time after it, when the next question may have
+    // been asked; so it is answered at once, and news of an earlier closing are passed over.
+    const onCancel = (event) => {
+      event.preventDefault();
+      finish(null);
+    };
+    const onClose = () => {
+      if (!dialog.open) finish(null);
+    };
     const onClick = (event) => {
       const button = event.target.closest("[data-dialog]");
       if (button?.dataset.dialog === "yes") confirm();
       if (button?.dataset.dialog === "no") finish(null);
     };
     dialog.addEventListener("click", onClick);
+    dialog.addEventListener("cancel", onCancel);
     dialog.addEventListener("close", onClose);
     dialog.addEventListener("caer-enter", confirm);
     dialog.showModal();

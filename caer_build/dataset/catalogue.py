@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caer_build.records import CountedVote, Cut, Episode, Item, ItemKind
+from caer_build.records import CountedVote, Cut, Episode, Item
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,6 +52,3 @@ class Catalogue:
     def stating(self, about: Mapping[str, Any]) -> Catalogue:
         """With what its makers stated (:mod:`caer_build.dataset.about`), where they did."""
         return replace(self, facts={**self.facts, ABOUT: about}) if about else self
-
-    def of_kind(self, kind: ItemKind) -> list[Item]:
-        return [item for item in self.items if item.kind == kind]
