@@ -14,9 +14,8 @@ from tests.player_seat import WIDE, Seat, chromium
 from tests.serving import Served, answer_body, make_workspace, serving
 
 _SRC = "(part('video-a').hidden ? part('video-b') : part('video-a')).getAttribute('src')"
-_TWO_QUESTIONS = "document.querySelectorAll('[role=radiogroup]').length === 2"
+_TWO_QUESTIONS = "() => document.querySelectorAll('[role=radiogroup]').length === 2"
 """and none of an earlier run is left"""
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def test_clips_of_a_deleted_person_are_withdrawn(tmp_path: Path) -> None:
     # A file that an interrupted withdrawal left goes, and another build does not bring it back.
     left = workspace.root / "annotation" / "clips" / f"{before[gone][0]}.mp4"
     left.write_bytes(b"x")
-    half = left.with_name(f".{left.name}.part")
+    half = left.with_name(f".{left.name}")
     half.write_bytes(b"x")
     table.write_bytes(as_built)
     again = caer("annotate", "init", workspace.root).stdout
