@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import reporting
 
-NAMES = ("shots", "tracks", "identities", "build", "annotation", "labels")
+NAMES = ("shots", "tracks", "identities", "build", "annotation", "labels", "export")
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE / "README.md"
 _BEGIN, _END = "<!-- tables: begin -->", "<!-- tables: end -->"
+_SHAPING = ("CAER_BENCH_LONG_", "CAER_BENCH_EXPORT_")
 _PACKAGES = (
     "av",
     "numpy",
@@ -28,6 +29,9 @@ _PACKAGES = (
     "dlib-bin",
     "scikit-learn",
     "crowd-kit",
+    "datasets",
+    "webdataset",
+    "pycocotools",
 )
 
 
@@ -70,7 +74,7 @@ def write(name: str, protocol: str, rows: Iterable[Row]) -> Path:
 
 def _settings() -> list[str]:
     """The environment that shaped the run, as one would type it."""
-    told = {k: v for k, v in os.environ.items() if k.startswith("CAER_BENCH_LONG_")}
+    told = {k: v for k, v in os.environ.items() if k.startswith(_SHAPING)}
     return [f"{k}={v}" for k, v in sorted(told.items())]
 
 
