@@ -13,6 +13,7 @@ import pytest
 
 from caer_build.arrow import to_table
 from caer_build.caernet import storing
+from caer_build.caernet.face_boxes import digest_of_boxes, packed
 from caer_build.caernet.framestore import FrameStore, StoreSettings, part_folder
 from caer_build.caernet.pictures import MEAN_BGR, context_of, face_crop
 from caer_build.caernet.storing import make_store, needs
@@ -151,3 +152,24 @@ def test_a_data_set_without_labels_is_refused(dataset: Dataset, tmp_path: Path) 
     none = replace(dataset, items=tuple(replace(i, emotion=None) for i in dataset.items))
     with pytest.raises(DatasetError, match="no item with a label"):
         made(none, tmp_path / "store")
+
+
+def test_boxes_are_found_by_item_and_frame_however_they_come() -> None:
+    """Rows of an item lie in two tables and out of order; an item without any has nobody."""
+    rows = [
+        ItemFace("a", 5, "t", True, 1, 2, 3, 4, False),
+        ItemFace("b", 0, "t", True, 9, 9, 19, 19, False),
+        ItemFace("a", 2, "u", False, 5, 6, 7, 8, False),
+        ItemFace("a", 2, "t", True, 11, 12, 13, 14, False),
+    ]
+    found = packed(to_table(ItemFace, some) for some in (rows[:3], rows[3:]))
+    assert list(found) == ["a", "b"]
+    assert found["a"].frames.tolist() == [2, 2, 5]
+    assert found["a"].at(2) == ([11, 12, 13, 14], [[5, 6, 7, 8]])
+    assert found["a"].at(3) == (None, [])
+    assert found["b"].at(0) == ([9, 9, 19, 19], [])
+    assert packed(iter(())) == {}
+    again = packed([to_table(ItemFace, rows)])
+    assert digest_of_boxes(again) == digest_of_boxes(found)
+    moved = packed([to_table(ItemFace, [replace(rows[0], x1=0), *rows[1:]])])
+    assert digest_of_boxes(moved) != digest_of_boxes(found)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from caer_build.caernet.pictures import Box
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 
@@ -55,12 +54,25 @@ def packed(faces: Iterable[pa.Table]) -> Mapping[str, FaceBoxes]:
     Args:
         faces: tables of ``ItemFace``; the rows of an item may lie in several.
     """
-    parts: dict[str, list[FaceBoxes]] = {}
-    for table in faces:
-        frame = table.select(["item_id", "frame", "is_target", "x1", "y1", "x2", "y2"]).to_pandas()
-        for item_id, rows in frame.groupby("item_id", sort=False):
-            parts.setdefault(str(item_id), []).append(_boxes(rows))
-    return {item_id: _joined(some) for item_id, some in parts.items()}
+    import pandas as pd
+
+    columns = ["item_id", "frame", "is_target", "x1", "y1", "x2", "y2"]
+    tables = [table.select(columns).to_pandas() for table in faces]
+    if not tables:
+        return {}
+    rows = pd.concat(tables, ignore_index=True)
+    numbers, names = pd.factorize(rows["item_id"])
+    frames = rows["frame"].to_numpy(np.int32)
+    # By item, then by frame; of equals as they were given.
+    order = np.lexsort((frames, numbers))
+    is_target = rows["is_target"].to_numpy(np.bool_)[order]
+    xyxy = rows[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)[order]
+    ends = np.bincount(numbers, minlength=len(names)).cumsum()
+    places = (slice(first, end) for first, end in zip([0, *ends[:-1]], ends, strict=True))
+    return {
+        str(name): FaceBoxes(frames[order[at]], is_target[at], xyxy[at])
+        for name, at in zip(names, places, strict=True)
+    }
 
 
 def digest_of_boxes(boxes: Mapping[str, FaceBoxes]) -> str:
@@ -72,21 +84,3 @@ def digest_of_boxes(boxes: Mapping[str, FaceBoxes]) -> str:
         for column in (some.frames, some.is_target, some.xyxy):
             told.update(np.ascontiguousarray(column).tobytes())
     return told.hexdigest()
-
-
-def _boxes(rows: pd.DataFrame) -> FaceBoxes:
-    return FaceBoxes(
-        rows["frame"].to_numpy(np.int32),
-        rows["is_target"].to_numpy(np.bool_),
-        rows[["x1", "y1", "x2", "y2"]].to_numpy(np.float32),
-    )
-
-
-def _joined(some: list[FaceBoxes]) -> FaceBoxes:
-    frames = np.concatenate([boxes.frames for boxes in some])
-    order = np.argsort(frames, kind="stable")
-    return FaceBoxes(
-        frames[order],
-        np.concatenate([boxes.is_target for boxes in some])[order],
-        np.concatenate([boxes.xyxy for boxes in some])[order],
-    )
