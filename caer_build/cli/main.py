@@ -17,6 +17,7 @@ from caer_build.cli import (
     audits,
     build,
     clips,
+    comparing,
     doctor,
     episodes,
     exports,
@@ -53,6 +54,7 @@ splits.add_to(app)
 stills.add_to(app)
 exports.add_to(app)
 stats.add_to(app)
+comparing.add_to(app)
 audits.add_to(app)
 agreements.add_to(app)
 models.add_to(app)
