@@ -6,17 +6,15 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from caer_build.arrow import to_table
 from caer_build.caernet.face_boxes import FaceBoxes, nobody
-from caer_build.caernet.footage import Shown, frames_of
+from caer_build.caernet.footage import frames_of
 from caer_build.caernet.framestore import (
     CONTEXT,
     FACES,
@@ -31,8 +29,8 @@ from caer_build.caernet.framestore import (
     is_whole,
     part_folder,
 )
-from caer_build.caernet.pictures import MEAN_BGR, Box, Pixels, context_of, face_crop
 from caer_build.caernet.store_plan import StorePlan, planned
+from caer_build.caernet.streams import streams_of
 from caer_build.errors import StoreError
 from caer_build.records import Item
 from caer_build.store import disk_errors, flush, read_json, sha256_of, write_json
@@ -223,11 +221,12 @@ def make_part(job: Job) -> None:
         for item in job.items:
             firsts.append(n)
             for shown in frames_of(job.root, item):
-                face, context, there = _streams(shown, item, job)
+                target, others = job.boxes[item.item_id].at(shown.frame)
+                face, context = streams_of(shown.picture, target, others, job.settings)
                 for _ in range(shown.n_ticks):
                     faces.write(face.tobytes())
                     contexts.write(context.tobytes())
-                    seen.write(bytes([there]))
+                    seen.write(bytes([target is not None]))
                     n += 1
             counts.append(n - firsts[-1])
     table = to_table(Item, job.items)
@@ -244,29 +243,3 @@ def make_part(job: Job) -> None:
     flush(draft / PART)
     shutil.rmtree(place, ignore_errors=True)
     draft.rename(place)
-
-
-def _streams(shown: Shown, item: Item, job: Job) -> tuple[Pixels, Pixels, bool]:
-    """Face and context, RGB; and whether there was a face."""
-    settings = job.settings
-    target, others = job.boxes[item.item_id].at(shown.frame)
-    if target is None:
-        face = np.full((settings.face_px, settings.face_px, 3), MEAN_BGR, np.uint8)
-    else:
-        face = face_crop(shown.picture, target, settings.face_px, settings.margin)
-    hidden: Iterable[Box] = ()
-    if settings.hide != "none" and target is not None:
-        hidden = (target,)
-    if settings.hide == "all":
-        hidden = (*hidden, *others)
-    context = context_of(
-        shown.picture,
-        hidden,
-        (settings.context_width, settings.context_height),
-        MEAN_BGR if settings.fill == "mean" else (0, 0, 0),
-    )
-    return _rgb(face), _rgb(context), target is not None
-
-
-def _rgb(picture: Pixels) -> Pixels:
-    return np.ascontiguousarray(picture[:, :, ::-1])

@@ -20,6 +20,7 @@ from caer_build.cli import (
     doctor,
     episodes,
     exports,
+    inference,
     labels,
     models,
     people,
@@ -59,6 +60,7 @@ agreements.add_to(app)
 training.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
+inference.add_to(app)
 
 
 def _show_version(wanted: bool) -> None:
