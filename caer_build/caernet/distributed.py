@@ -136,18 +136,18 @@ class SyncedNorm(_BatchNorm):
             return super().forward(batch)
         over = [0, *range(2, batch.dim())]
         shape = (1, -1) + (1,) * (batch.dim() - 2)
-        n = batch.new_tensor([batch.numel() / self.num_features])
-        mine = torch.cat([batch.sum(over), batch.square().sum(over), n])
-        sums: Tensor = _Summed.apply(mine)  # type: ignore[no-untyped-call]
-        mean, square = (sums[:-1] / sums[-1]).chunk(2)
-        var = square - mean.square()
-        self._note(mean.detach(), var.detach(), float(sums[-1].detach()))
-        scaled = (batch - mean.view(shape)) * (var.view(shape) + self.eps).rsqrt()
+        here = batch.new_tensor([batch.numel() / self.num_features])
+        sums = _over_all(torch.cat([batch.sum(over), here]))
+        mean, n = sums[:-1] / sums[-1], sums[-1].detach()
+        centred = batch - mean.view(shape)
+        var = _over_all(centred.square().sum(over)) / n
+        self._note(mean.detach(), var.detach(), n)
+        scaled = centred * (var.view(shape) + self.eps).rsqrt()
         shifted: Tensor = scaled * self.weight.view(shape) + self.bias.view(shape)
         return shifted
 
     @torch.no_grad()
-    def _note(self, mean: Tensor, var: Tensor, n: float) -> None:
+    def _note(self, mean: Tensor, var: Tensor, n: Tensor) -> None:
         """The running statistics; the variance is the unbiased one, as torch's."""
         assert self.running_mean is not None
         assert self.running_var is not None
@@ -156,6 +156,11 @@ class SyncedNorm(_BatchNorm):
         self.num_batches_tracked.add_(1)
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(var * (n / (n - 1)), self.momentum)
+
+
+def _over_all(tensor: Tensor) -> Tensor:
+    whole: Tensor = _Summed.apply(tensor)  # type: ignore[no-untyped-call]
+    return whole
 
 
 class _Summed(torch.autograd.Function):
