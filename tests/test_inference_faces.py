@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,9 @@ from caer_build.inference.finding_faces import SURELY, faces_of_item, target_of
 from caer_build.inference.kept_faces import with_faces
 from caer_build.models.face_detectors import load
 from caer_build.records import Item
+from tests.building import caer
 from tests.released import CLIPS, NOBODY, released_clips
+from tests.toy_stills import SMALL
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +136,21 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"0001\.png cannot be read as a picture"):
         with_faces(dataset, tmp_path / "kept", lambda *_: None)
     assert not list((tmp_path / "kept").glob("*/*.parquet"))
+
+
+@pytest.mark.slow
+def test_the_released_layout_is_trained_on_and_evaluated(released: Path, tmp_path: Path) -> None:
+    """CAER-Net on four clips without boxes, from the command line; faces are looked for once."""
+    run = tmp_path / "run"
+    small = [f"--set={assignment}" for assignment in SMALL]
+    done = caer("train", released, "-o", run, "--epochs", 1, "--json", *small)
+    assert "faces are looked for, once" in done.stderr
+    assert "found none in 1 of 4 items" in done.stderr
+    said = json.loads((run / "run.json").read_text())
+    assert said["plan"]["model"] == "caer-net"
+    assert said["data"]["items"] == {"train": 2, "validation": 1, "test": 1}
+    (part,) = tmp_path.glob("faces-*/*.parquet")
+    made = part.stat().st_mtime_ns
+    figures = json.loads(caer("evaluate", run, released, "--json").stdout)
+    assert figures["n"] == 1
+    assert part.stat().st_mtime_ns == made
