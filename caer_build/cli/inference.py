@@ -1,4 +1,4 @@
-"""``caer predict``: a trained network on videos and pictures that nobody has looked at."""
+"""Trained networks used: ``caer predict``, ``caer explain-model`` and ``caer export-onnx``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     app.command("predict")(predict)
+    app.command("export-onnx")(export_onnx)
 
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Of caer train.")]
@@ -97,3 +98,28 @@ def _print(found: Predictions, out: Path) -> None:
     for failure in facts["failed"]:
         say(f"{failure['file']}: {failure['message']} {failure['remedy']}")
     typer.echo(f"\nTables and pictures: {out}")
+
+
+def export_onnx(
+    run: Run,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .onnx file to write.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the network of the best epoch as ONNX, checked against torch.
+
+    Example: [bold]caer export-onnx run -o caer-net.onnx[/bold]
+    """
+    from caer_build.caernet.onnx_export import export_onnx as export
+    from caer_build.caernet.runs import TrainedRun
+
+    done = export(TrainedRun.open(run), out)
+    if as_json:
+        facts = {"file": str(done.file), "inputs": done.inputs, "outputs": done.outputs,
+                 "difference": done.difference}  # fmt: skip
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    for name, shape in done.inputs.items():
+        typer.echo(f"in   {name}: uint8 ({', '.join(map(str, shape))}) RGB")
+    for name in done.outputs:
+        typer.echo(f"out  {name}")
+    typer.echo(f"{done.file} says what torch says to within {done.difference:.1g}.")
