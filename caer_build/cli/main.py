@@ -21,6 +21,7 @@ from caer_build.cli import (
     doctor,
     episodes,
     exports,
+    inference,
     labels,
     models,
     people,
@@ -29,6 +30,7 @@ from caer_build.cli import (
     splits,
     stats,
     stills,
+    training,
     workspace,
 )
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
@@ -57,8 +59,10 @@ stats.add_to(app)
 comparing.add_to(app)
 audits.add_to(app)
 agreements.add_to(app)
+training.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
+inference.add_to(app)
 
 
 def _show_version(wanted: bool) -> None:
