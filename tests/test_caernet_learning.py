@@ -4,6 +4,7 @@ never sees."""
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -236,3 +237,26 @@ def test_sgd_goes_on_to_the_bit_too(store: FrameStore, tmp_path: Path) -> None:
     one, other = (load_file(tmp_path / run / "last.safetensors") for run in ("whole", "halves"))
     assert any("momentum_buffer" in key for key in one)
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_events_are_those_of_the_log(store: FrameStore, tmp_path: Path) -> None:
+    """Of a run that went on, too; read back as the records that TensorBoard reads."""
+    event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
+    train(store, tmp_path / "run", plan(epochs=1), lambda _: None)
+    done = train(store, tmp_path / "run", plan(epochs=2), lambda _: None)
+    found = {}
+    for file in sorted((tmp_path / "run" / "events").iterdir()):
+        held = file.read_bytes()
+        while held:
+            # A record: its length, a checksum, itself, a checksum.
+            (length,) = struct.unpack("<Q", held[:8])
+            event = event_pb2.Event.FromString(held[12 : 12 + length])
+            held = held[16 + length :]
+            for value in event.summary.value:
+                found[value.tag, event.step] = value.simple_value
+    for epoch in done:
+        assert found["loss", epoch.number] == pytest.approx(epoch.loss)
+        assert found["validation_accuracy", epoch.number] == pytest.approx(
+            epoch.validation_accuracy
+        )
+    assert len(found) == 2 * 6
