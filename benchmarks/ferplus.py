@@ -81,10 +81,10 @@ def run(
     """
     epochs = 3 if reduced else epochs
     place = cache_folder() / f"ferplus-{targets}-{epochs}"
+    how = How(Regime(epochs=epochs, batch_size=BATCH, lr=2e-3, warm_up=0.05), device=device)
     network, done = train_faces(
-        examples("train", targets), examples("validation"), place, regime, Change(), device,
-        tell=_say,
-    )  # fmt: skip
+        examples("train", targets), examples("validation"), place, how, _say
+    )
     system = f"ours-{targets}"
     test = examples("test")
     said = probabilities(network, test.pictures).argmax(1).numpy()
