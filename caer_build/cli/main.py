@@ -28,6 +28,7 @@ from caer_build.cli import (
     splits,
     stats,
     stills,
+    tables,
     workspace,
 )
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
@@ -55,6 +56,7 @@ exports.add_to(app)
 stats.add_to(app)
 audits.add_to(app)
 agreements.add_to(app)
+tables.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
 
