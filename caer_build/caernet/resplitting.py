@@ -16,13 +16,14 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from caer_build.dataset.reading import Dataset
 from caer_build.errors import DatasetError
 from caer_build.records import Item
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ONE_IN = 7
 
@@ -88,6 +89,8 @@ def joined(own: Dataset, other: Dataset, *, trained_on_both: bool) -> Dataset:
     items = [item for part in parts for item in _renamed(part, root)]
 
     def faces() -> Iterator[pa.Table]:
+        import pyarrow.compute as pc
+
         for part in parts:
             for table in part.dataset.faces():
                 ids = pc.binary_join_element_wise(part.name, table["item_id"], "/")
