@@ -19,12 +19,14 @@ from benchmarks.controlled.setting import setting
 from caer_build.arrow import to_table
 from caer_build.caernet.published import ROWS, TABLES, PaperRow, rows_of
 from caer_build.caernet.resplitting import joined, with_all_splits
+from caer_build.caernet.table_figures import draw
 from caer_build.caernet.table_files import markdown, write_table
 from caer_build.caernet.tables import CellResult, How, Tables, confusion
 from caer_build.cli.main import app
 from caer_build.dataset.reading import Dataset, read_dataset
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS, Item, ItemFace
+from tests.exporting import toy_catalogue
 
 SMALL = How(seeds=2, epochs=1, is_small=True)
 
@@ -242,3 +244,37 @@ def test_a_table_from_the_command_line(scenes: Path, tmp_path: Path) -> None:
     again = CliRunner().invoke(app, [*wanted, "--json"])
     assert json.loads(again.stdout)["rows"][2]["items"] == 14
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in stamps.items())
+
+
+def clips_of(root: Path) -> Dataset:
+    """Twelve short clips with boxes: eight to train on, two to validate on, two to test on."""
+    catalogue = toy_catalogue(root)
+    items = tuple(
+        replace(item, file=f"{item.item_id}.mp4") for item in catalogue.items if item.kind == "clip"
+    )
+    return Dataset(root, "afew", items, faces=catalogue.faces)
+
+
+@pytest.mark.slow
+def test_table_6_is_tested_on_one_and_trained_on_the_other(tmp_path: Path) -> None:
+    for name in ("afew", "caer"):
+        (tmp_path / name).mkdir()
+    own, other = clips_of(tmp_path / "afew"), clips_of(tmp_path / "caer")
+    once = How(seeds=1, epochs=1, is_small=True)
+    cells = Tables(own, other, tmp_path / "out", once, lambda _: None)
+    results = {result.row.name: result for result in cells.run(6)}
+    sizes = {name: result.n_items for name, result in results.items() if result.n_items}
+    assert sizes == {
+        "CAER-Net w/F, AFEW": 2, "CAER-Net, CAER": 2, "CAER-Net, AFEW": 2, "CAER-Net, CAER+AFEW": 2
+    }  # fmt: skip
+    splits = {
+        name: cells.store(results[name].row).items.split.value_counts().to_dict() for name in sizes
+    }
+    assert splits["CAER-Net, AFEW"] == {"train": 8, "validation": 2, "test": 2}
+    assert splits["CAER-Net, CAER"] == {"train": 8, "validation": 2, "test": 2}
+    assert splits["CAER-Net, CAER+AFEW"] == {"train": 16, "validation": 2, "test": 2}
+    (tmp_path / "figures").mkdir()
+    whole = CellResult(row_of("CAER-Net F+C+cA+fA"), results["CAER-Net, AFEW"].confusions)
+    assert cells.name_of(whole.row) == cells.name_of(results["CAER-Net, AFEW"].row)
+    drawn = draw(cells, 3, [whole], tmp_path / "figures")
+    assert [file.name for file in drawn] == ["figure4-caer-net.png", "figure8-caer-net.png"]

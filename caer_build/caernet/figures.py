@@ -54,8 +54,8 @@ class Example:
 
 def fusion_weights(examples: Sequence[Example], file: Path) -> None:
     """Figure 4: faces, contexts and the weight of each."""
-    figure = _figure(1.6 * len(examples), 4.6)
-    rows = figure.subplots(3, len(examples), squeeze=False, height_ratios=(1, 1, 0.55))
+    figure = _figure(1.5 * len(examples) + 0.4, 4.1)
+    rows = figure.subplots(3, len(examples), squeeze=False, height_ratios=(1, 1, 0.45))
     for column, example in zip(rows.T, examples, strict=True):
         column[0].imshow(example.face)
         _title(column[0], example)
@@ -67,8 +67,10 @@ def fusion_weights(examples: Sequence[Example], file: Path) -> None:
             continue
         bars = column[2].barh([1, 0], example.fusion, color=[_FACE, _CONTEXT])
         column[2].bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
-        column[2].set(xlim=(0, 1.35), yticks=[1, 0], xticks=[])
-        column[2].set_yticklabels(["face", "context"], fontsize=7)
+        is_first = column[2] is rows[2, 0]
+        names = ["face", "context"] if is_first else ["", ""]
+        column[2].set(xlim=(0, 1.35), xticks=[])
+        column[2].set_yticks([1, 0], names, fontsize=7)
         column[2].spines[["top", "right", "bottom"]].set_visible(False)
     figure.savefig(file, dpi=_DPI)
 
@@ -79,7 +81,7 @@ def confusions(matrices: Mapping[str, npt.NDArray[np.int64]], file: Path) -> Non
     Args:
         matrices: network -> (7, 7) counts, rows the true emotion.
     """
-    figure = _figure(4.6 * len(matrices), 4.6)
+    figure = _figure(4.6 * len(matrices), 5.0)
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axes, (name, counts) in zip(panels, matrices.items(), strict=True):
         shares = 100 * counts / np.maximum(1, counts.sum(1, keepdims=True))
@@ -104,19 +106,19 @@ def attention_maps(panels: Mapping[str, Sequence[Example]], file: Path) -> None:
             its name by whoever calls.
     """
     n = max(len(examples) for examples in panels.values())
-    figure = _figure(1.7 * n + 0.5, 3.7 * len(panels))
-    grid = figure.subplots(2 * len(panels), n, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for number, (name, examples) in enumerate(panels.items()):
-        given, seen = grid[2 * number], grid[2 * number + 1]
+    figure = _figure(1.5 * n, 4.0 * len(panels))
+    parts = figure.subfigures(len(panels), 1, squeeze=False)[:, 0]
+    for part, (name, examples) in zip(parts, panels.items(), strict=True):
+        part.suptitle(name, fontsize=10, weight="bold")
+        grid = part.subplots(2, n, squeeze=False)
+        for axes in grid.flat:
+            axes.set_axis_off()
         for k, example in enumerate(examples):
-            given[k].imshow(example.context)
-            _title(given[k], example)
-            seen[k].imshow(overlaid(example.context, example.attention))
+            grid[0, k].imshow(example.context)
+            _title(grid[0, k], example)
+            grid[1, k].imshow(overlaid(example.context, example.attention))
             if example.mass is not None:
-                seen[k].set_title(f"on the face {example.mass:.0%}", fontsize=7, pad=2)
-        given[0].text(0, 1.22, name, transform=given[0].transAxes, fontsize=10, weight="bold")
+                grid[1, k].set_title(f"on the face {example.mass:.0%}", fontsize=7, pad=2)
     figure.savefig(file, dpi=_DPI)
 
 
@@ -162,7 +164,7 @@ def overlaid(context: Pixels, attention: Shares | None) -> Pixels:
 def _title(axes: object, example: Example) -> None:
     """What it is, and what was said where that is something else."""
     is_right = example.emotion == example.predicted
-    text = example.emotion if is_right else f"{example.emotion}, said {example.predicted}"
+    text = example.emotion if is_right else f"{example.emotion}\nsaid: {example.predicted}"
     axes.set_title(text, fontsize=7, pad=2, color="black" if is_right else "#b02020")  # type: ignore[attr-defined]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from caer_build.caernet import figures
-from caer_build.caernet.attending import Insights, in_crop, insights, mass_on
+from caer_build.caernet.attending import Insights, area_of, in_crop, insights, mass_on
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.figures import Example
 from caer_build.caernet.pictures import Pixels
@@ -25,11 +25,18 @@ _NAMES = {"caer-net": "CAER-Net", "caer-net-s": "CAER-Net-S"}
 
 @dataclass(frozen=True)
 class Looked:
-    """A network of the first seed over the test split."""
+    """A network of the first seed over the test split.
+
+    Attributes:
+        mass: (n,) share of the attention on the target's box, NaN without a box; None without
+            attention.
+        area: the box's mean share of the crop: the mass on it if attention were even.
+    """
 
     batches: Batches
     found: Insights
     mass: torch.Tensor | None
+    area: float
 
 
 def draw(tables: Tables, table: int, results: Sequence[CellResult], out: Path) -> list[Path]:
@@ -81,7 +88,8 @@ def _of_ablations(
 def _said(looked: Looked) -> str:
     if looked.mass is None:
         return ""
-    return f": {float(looked.mass.nanmean()):.1%} of the attention on the target's face"
+    mass = float(looked.mass.nanmean())
+    return f": {mass:.1%} of the attention on the target's face ({looked.area:.1%} if even)"
 
 
 def _looked(tables: Tables, row: PaperRow) -> Looked:
@@ -90,13 +98,14 @@ def _looked(tables: Tables, row: PaperRow) -> Looked:
     device = torch.device(plan.device)
     crop = plan.augmentation.crop
     found = insights(tables.network(row, 0).to(device), batches, device, crop)
-    mass = None
+    mass, area = None, 0.0
     if found.attention is not None:
         boxes, sizes = target_boxes(tables.dataset(row), batches.items.item_id.tolist())
-        mass = mass_on(found.attention, in_crop(boxes, sizes, store.settings, crop), crop)
+        seen = in_crop(boxes, sizes, store.settings, crop)
+        mass, area = mass_on(found.attention, seen, crop), float(area_of(seen, crop).nanmean())
         # Nobody's face: no figure, rather than none of it.
         mass[boxes.isnan().any(1)] = torch.nan
-    return Looked(batches, found, mass)
+    return Looked(batches, found, mass, area)
 
 
 def _chosen(looked: Looked) -> list[int]:

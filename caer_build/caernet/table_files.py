@@ -50,9 +50,9 @@ def markdown(table: int, results: Sequence[CellResult], about: Mapping[str, Any]
         "",
         "; ".join(f"{name}: {value}" for name, value in about.items() if value != ""),
         "",
-        "Accuracy on the test split, percent, mean and standard deviation over seeds (no deviation "
-        "of one seed). The paper's figures are of one run each on other data than these, unless "
-        "this is that data.",
+        "Accuracy on the test split, percent, mean and standard deviation over seeds (of one seed "
+        "there is none). The paper does not say of how many runs its figures are; they compare "
+        "only where this is its data.",
         "",
         "| method | ours | paper | difference | macro-F1 | UAR | seeds | items | note |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
