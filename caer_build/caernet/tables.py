@@ -23,6 +23,7 @@ import torch
 from caer_build.caernet import architecture as architectures
 from caer_build.caernet import checkpoint
 from caer_build.caernet import regime as regimes
+from caer_build.caernet.architecture import Architecture
 from caer_build.caernet.augment import Augmentation
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.framestore import FrameStore, StoreSettings
@@ -128,24 +129,27 @@ class Tables:
         for row in rows_of(table):
             yield self.cell(row)
 
+    def architecture(self, row: PaperRow) -> Architecture:
+        """The network that a row is, of ours."""
+        return replace(
+            architectures.preset(self._how.preset, 3 if row.kind == "clip" else 2),
+            streams=row.streams,
+            context_attention=row.context_attention,
+            fusion_attention=row.fusion_attention,
+        )
+
     def plan(self, row: PaperRow, seed: int) -> Plan:
         """How a network of ours is trained."""
         how, n_dims = self._how, 3 if row.kind == "clip" else 2
         regime = replace(regimes.preset(how.preset), seed=seed)
         if how.epochs is not None:
             regime = replace(regime, epochs=how.epochs)
-        network = replace(
-            architectures.preset(how.preset, n_dims),
-            streams=row.streams,
-            context_attention=row.context_attention,
-            fusion_attention=row.fusion_attention,
-        )
         crop = Augmentation().crop
         if how.is_small:
             crop = _SMALL_CROP
         elif how.preset == "paper" and n_dims == 2:
             crop = 224
-        return Plan(network, regime, Augmentation(crop=crop), how.device)
+        return Plan(self.architecture(row), regime, Augmentation(crop=crop), how.device)
 
     def store_settings(self, row: PaperRow) -> StoreSettings:
         """What a row's network sees."""
@@ -242,7 +246,7 @@ class Tables:
 
     def network(self, row: PaperRow, seed: int) -> CAERNet:
         """The network of a run's best epoch, on the CPU."""
-        network = CAERNet(self.plan(row, seed).architecture)
+        network = CAERNet(self.architecture(row))
         checkpoint.load_weights(self.run_folder(row, seed) / checkpoint.BEST, network)
         return network
 
