@@ -30,6 +30,7 @@ from caer_build.cli import (
     splits,
     stats,
     stills,
+    tables,
     training,
     workspace,
 )
@@ -60,6 +61,7 @@ comparing.add_to(app)
 audits.add_to(app)
 agreements.add_to(app)
 training.add_to(app)
+tables.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
 inference.add_to(app)
