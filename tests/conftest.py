@@ -40,6 +40,7 @@ _LONG = (
     "test_build_replaced", "test_cli_annotate", "test_sample_episode", "test_build_disk_full",
     "test_build_episodes", "test_build_folder", "test_app_chain", "test_player_leases",
     "test_player_in_streamlit", "test_recipe_paper", "test_player_looks", "test_build_browser",
+    "test_cli_training", "test_caernet_learning", "test_caernet_training",
 )  # fmt: skip
 """Files that take half a minute or more, the longest first."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,16 +18,19 @@ from torch.nn import functional
 from caer_build.caernet import checkpoint, runlog
 from caer_build.caernet.architecture import Architecture
 from caer_build.caernet.augment import Augmentation
-from caer_build.caernet.batches import Batches
+from caer_build.caernet.batches import Batch, Batches
 from caer_build.caernet.compute import Compute
+from caer_build.caernet.evaluation import evaluate
 from caer_build.caernet.framestore import ITEMS, FrameStore, StoreSettings, part_folder
 from caer_build.caernet.model import CAERNet
 from caer_build.caernet.objective import Objective, class_weights
 from caer_build.caernet.predicting import infer
 from caer_build.caernet.regime import Regime
+from caer_build.caernet.runs import TrainedRun
 from caer_build.caernet.storing import make_store
 from caer_build.caernet.train import Epoch, Plan, _is_over, train
 from caer_build.dataset.reading import Dataset, read_dataset
+from caer_build.errors import CheckpointError, DatasetError, IntegrityError
 from caer_build.records import EMOTIONS
 from tests.toy_stills import released_stills
 
@@ -107,7 +110,7 @@ def test_loss_curves_of_bf16_and_single_precision_agree(store: FrameStore, tmp_p
 
 def test_what_test_says_trains_nothing(dataset: Dataset, store: FrameStore, tmp_path: Path) -> None:
     """Other labels and other pictures of test give the same weights to the bit."""
-    train(store, tmp_path / "one", plan(epochs=2), lambda _: None)
+    before = train(store, tmp_path / "one", plan(epochs=2), lambda _: None)
     other = make_store(dataset, tmp_path / "store", SIZE, lambda *_: None)
     for number in range(other.n_parts):
         file = part_folder(other.folder, number) / ITEMS
@@ -124,7 +127,8 @@ def test_what_test_says_trains_nothing(dataset: Dataset, store: FrameStore, tmp_
             place.write_bytes(held)
     again = FrameStore(other.folder, other.settings, other.n_parts)
     assert Batches(again, "test", 8, clips=False).labels.unique().tolist() == [2]
-    train(again, tmp_path / "other", plan(epochs=2), lambda _: None)
+    after = train(again, tmp_path / "other", plan(epochs=2), lambda _: None)
+    assert [replace(e, seconds=0) for e in after] == [replace(e, seconds=0) for e in before]
     for name in (checkpoint.LAST, checkpoint.BEST):
         one, two = (load_file(tmp_path / run / name) for run in ("one", "other"))
         assert all(torch.equal(one[key], two[key]) for key in one)
@@ -237,6 +241,44 @@ def test_sgd_goes_on_to_the_bit_too(store: FrameStore, tmp_path: Path) -> None:
     one, other = (load_file(tmp_path / run / "last.safetensors") for run in ("whole", "halves"))
     assert any("momentum_buffer" in key for key in one)
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_no_item_is_left_out_of_an_evaluation(
+    store: FrameStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(store, tmp_path / "run", plan(epochs=1), lambda _: None)
+    run = TrainedRun.open(tmp_path / "run")
+    tested = store.items[store.items.split == "test"].item_id.tolist()
+    found = evaluate(run, store, "test", tested)
+    assert found.predictions.item_id.tolist() == tested
+    assert found.metrics.n == 7
+    for wrong in (tested[1:], [*tested, "another"], [*tested[1:], "another"]):
+        with pytest.raises(DatasetError, match=r"Expected the . items of test, found 7"):
+            evaluate(run, store, "test", wrong)
+    every = Batches.all_windows
+
+    def all_but_one(self: Batches) -> Iterator[Batch]:
+        for batch in every(self):
+            keep = batch.items != 3
+            yield replace(
+                batch, **{f.name: getattr(batch, f.name)[keep] for f in fields(batch)[:-1]}
+            )
+
+    monkeypatch.setattr(Batches, "all_windows", all_but_one)
+    with pytest.raises(IntegrityError, match="an answer for each of 7 items, found 6"):
+        evaluate(run, store, "test", tested)
+
+
+def test_a_run_of_another_version_is_refused(store: FrameStore, tmp_path: Path) -> None:
+    train(store, tmp_path / "run", plan(epochs=1), lambda _: None)
+    file = tmp_path / "run" / "run.json"
+    said = json.loads(file.read_text())
+    assert TrainedRun.open(tmp_path / "run").plan == plan(epochs=1)
+    for change in ({"plan": {**said["plan"], "regime": {"speed": 3}}}, {"best": None}):
+        broken = {k: v for k, v in {**said, **change}.items() if v is not None}
+        file.write_text(json.dumps(broken))
+        with pytest.raises(CheckpointError, match="not as this version writes it"):
+            TrainedRun.open(tmp_path / "run")
 
 
 def test_events_are_those_of_the_log(store: FrameStore, tmp_path: Path) -> None:
