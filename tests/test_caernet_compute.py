@@ -105,7 +105,7 @@ def test_wrong_convolutions_are_refused(wrong: Callable[..., Tensor], what: str)
 
 
 def test_options_that_are_none_are_refused() -> None:
-    for wrong in ({"precision": "fp8"}, {"compile": "yes"}, {"resident": "maybe"}):
+    for wrong in ({"precision": "fp8"}, {"compile": "yes"}, {"resident": "maybe"}, {"threads": -1}):
         with pytest.raises(RecipeError, match="Expected"):
             Compute(**wrong)
     with pytest.raises(DeviceError, match="Expected auto, cpu or cuda"):
@@ -125,6 +125,14 @@ def test_deterministic_is_a_switch_of_the_process() -> None:
     finally:
         set_up(CPU, Compute(), Architecture(2))
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_threads_are_as_many_as_asked() -> None:
+    set_up(CPU, Compute(threads=2), Architecture(2))
+    assert torch.get_num_threads() == 2
+    set_up(CPU, Compute(threads=1), Architecture(2))
+    set_up(CPU, Compute(), Architecture(2))
+    assert torch.get_num_threads() == 1
 
 
 def test_a_store_lies_on_a_gpu_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,9 @@ never sees."""
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,16 +18,19 @@ from torch.nn import functional
 from caer_build.caernet import checkpoint, runlog
 from caer_build.caernet.architecture import Architecture
 from caer_build.caernet.augment import Augmentation
-from caer_build.caernet.batches import Batches
+from caer_build.caernet.batches import Batch, Batches
 from caer_build.caernet.compute import Compute
+from caer_build.caernet.evaluation import evaluate
 from caer_build.caernet.framestore import ITEMS, FrameStore, StoreSettings, part_folder
 from caer_build.caernet.model import CAERNet
 from caer_build.caernet.objective import Objective, class_weights
 from caer_build.caernet.predicting import infer
 from caer_build.caernet.regime import Regime
+from caer_build.caernet.runs import TrainedRun
 from caer_build.caernet.storing import make_store
 from caer_build.caernet.train import Epoch, Plan, _is_over, train
 from caer_build.dataset.reading import Dataset, read_dataset
+from caer_build.errors import CheckpointError, DatasetError, IntegrityError
 from caer_build.records import EMOTIONS
 from tests.toy_stills import released_stills
 
@@ -236,3 +240,64 @@ def test_sgd_goes_on_to_the_bit_too(store: FrameStore, tmp_path: Path) -> None:
     one, other = (load_file(tmp_path / run / "last.safetensors") for run in ("whole", "halves"))
     assert any("momentum_buffer" in key for key in one)
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_no_item_is_left_out_of_an_evaluation(
+    store: FrameStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(store, tmp_path / "run", plan(epochs=1), lambda _: None)
+    run = TrainedRun.open(tmp_path / "run")
+    tested = store.items[store.items.split == "test"].item_id.tolist()
+    found = evaluate(run, store, "test", tested)
+    assert found.predictions.item_id.tolist() == tested
+    assert found.metrics.n == 7
+    for wrong in (tested[1:], [*tested, "another"], [*tested[1:], "another"]):
+        with pytest.raises(DatasetError, match=r"Expected the . items of test, found 7"):
+            evaluate(run, store, "test", wrong)
+    every = Batches.all_windows
+
+    def all_but_one(self: Batches) -> Iterator[Batch]:
+        for batch in every(self):
+            keep = batch.items != 3
+            yield replace(
+                batch, **{f.name: getattr(batch, f.name)[keep] for f in fields(batch)[:-1]}
+            )
+
+    monkeypatch.setattr(Batches, "all_windows", all_but_one)
+    with pytest.raises(IntegrityError, match="an answer for each of 7 items, found 6"):
+        evaluate(run, store, "test", tested)
+
+
+def test_a_run_of_another_version_is_refused(store: FrameStore, tmp_path: Path) -> None:
+    train(store, tmp_path / "run", plan(epochs=1), lambda _: None)
+    file = tmp_path / "run" / "run.json"
+    said = json.loads(file.read_text())
+    assert TrainedRun.open(tmp_path / "run").plan == plan(epochs=1)
+    for change in ({"plan": {**said["plan"], "regime": {"speed": 3}}}, {"best": None}):
+        broken = {k: v for k, v in {**said, **change}.items() if v is not None}
+        file.write_text(json.dumps(broken))
+        with pytest.raises(CheckpointError, match="not as this version writes it"):
+            TrainedRun.open(tmp_path / "run")
+
+
+def test_events_are_those_of_the_log(store: FrameStore, tmp_path: Path) -> None:
+    """Of a run that went on, too; read back as the records that TensorBoard reads."""
+    event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
+    train(store, tmp_path / "run", plan(epochs=1), lambda _: None)
+    done = train(store, tmp_path / "run", plan(epochs=2), lambda _: None)
+    found = {}
+    for file in sorted((tmp_path / "run" / "events").iterdir()):
+        held = file.read_bytes()
+        while held:
+            # A record: its length, a checksum, itself, a checksum.
+            (length,) = struct.unpack("<Q", held[:8])
+            event = event_pb2.Event.FromString(held[12 : 12 + length])
+            held = held[16 + length :]
+            for value in event.summary.value:
+                found[value.tag, event.step] = value.simple_value
+    for epoch in done:
+        assert found["loss", epoch.number] == pytest.approx(epoch.loss)
+        assert found["validation_accuracy", epoch.number] == pytest.approx(
+            epoch.validation_accuracy
+        )
+    assert len(found) == 2 * 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import cv2
@@ -14,13 +15,16 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from caer_build.caernet import metrics
+from caer_build.caernet import metrics, networks
+from caer_build.caernet.compute import Compute
+from caer_build.caernet.settings import _FIXED
 from caer_build.cli.main import app
 from caer_build.dataset.exporting import export
 from caer_build.dataset.layouts.choice import layout_of
 from caer_build.dataset.reading import read_dataset
 from caer_build.errors import CaerError, DatasetError, RecipeError
 from caer_build.records import EMOTIONS
+from tests.conftest import REPOSITORY
 from tests.exporting import toy_catalogue
 from tests.toy_stills import SMALL, released_stills
 
@@ -219,3 +223,25 @@ def test_another_data_set_has_a_folder_of_its_own(run: Path, tmp_path: Path) -> 
     assert said["folder"] == str(run / "other-test")
     with pytest.raises(CaerError, match="no item in validation"):
         caer("evaluate", run, other, "--split", "validation", "--store", tmp_path)
+
+
+def test_the_guide_has_every_setting_with_its_defaults() -> None:
+    guide = (REPOSITORY / "docs" / "training.md").read_text("utf-8")
+    clips, stills_ = (
+        [networks.preset(model, name) for name in networks.PRESETS]
+        for model in ("caer-net", "caer-net-s")
+    )
+    rows = []
+    for section in ("architecture", "regime", "augmentation", "store", "compute"):
+        for field in fields(Compute() if section == "compute" else getattr(clips[0], section)):
+            if (section, field.name) in _FIXED:
+                continue
+            said = []
+            for both in zip(clips, stills_, strict=True):
+                told = [Compute() if section == "compute" else getattr(p, section) for p in both]
+                clip, still = (str(getattr(p, field.name)) for p in told)
+                said.append(clip if still == clip else f"{clip}; S: {still}")
+            plain = " | ".join(said).replace("True", "true").replace("False", "false")
+            rows.append(f"| `{section}.{field.name}` | {plain} |")
+    assert len(rows) == 37
+    assert [row for row in rows if row not in guide] == []

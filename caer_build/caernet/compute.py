@@ -41,6 +41,7 @@ class Compute:
         resident: the frame store lies in the GPU's memory; "auto": where it takes at most 60 % of
             what is free.
         fused: the optimizer's step in one kernel.
+        threads: of the CPU that compute; 0: as many as it has cores.
         deterministic: only algorithms that give the same bits each time, where there are any.
 
     Raises:
@@ -52,6 +53,7 @@ class Compute:
     compile: Literal["off", "default", "reduce-overhead", "max-autotune"] = "off"
     resident: Literal["auto", "yes", "no"] = "auto"
     fused: bool = True
+    threads: int = 0
     deterministic: bool = False
 
     def __post_init__(self) -> None:
@@ -61,6 +63,8 @@ class Compute:
                     f"Expected {name} to be one of {', '.join(known)}, "
                     f"found {getattr(self, name)!r}."
                 )
+        if self.threads < 0:
+            raise RecipeError(f"Expected threads of 0 or more, found {self.threads}.")
 
     def described(self) -> dict[str, Any]:
         """Its fields, JSON."""
@@ -85,6 +89,8 @@ def set_up(device: torch.device, compute: Compute, network: NetworkSettings) -> 
     Raises:
         DeviceError: if the device computes wrongly.
     """
+    if compute.threads:
+        torch.set_num_threads(compute.threads)
     if compute.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Pools of 3D have no kernel that is called deterministic; as theirs do not overlap, it is.

@@ -1,4 +1,5 @@
-"""What a run says of itself: ``run.json``, ``log.csv`` and, where there is TensorBoard, its events.
+"""What a run says of itself: ``run.json``, ``log.csv``, and events for TensorBoard where
+tensorboardX is.
 
 The epochs stand in the checkpoint itself: whatever stops a run, they are those that its weights
 have behind them. The files here are written from them.
@@ -23,7 +24,7 @@ from caer_build.caernet import checkpoint
 from caer_build.errors import CheckpointError
 from caer_build.store import write_atomically
 
-LOG = "log.csv"
+LOG, EVENTS = "log.csv", "events"
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "safetensors")
 
 
@@ -114,17 +115,27 @@ class RunLog:
         self._note_events(done[-1])
 
     def _note_events(self, epoch: Epoch) -> None:
-        if find_spec("tensorboard") is None:
+        if find_spec("tensorboardX") is None:
             return
         if self._events is None:
-            from torch.utils.tensorboard import SummaryWriter
+            from tensorboardX import SummaryWriter
 
-            # What an interrupted run wrote of later steps is not shown.
-            self._events = SummaryWriter(str(self._run), purge_step=epoch.number)
+            # What a run wrote of this epoch and later ones before it was stopped is not shown. The
+            # names of its files have seconds: two of one second would be one file.
+            self._events = SummaryWriter(
+                str(self._run / EVENTS),
+                purge_step=epoch.number,
+                filename_suffix=f".{epoch.number}",
+            )
         for name, value in asdict(epoch).items():
             if name != "number":
                 self._events.add_scalar(name, value, epoch.number)
         self._events.flush()
+
+    def close(self) -> None:
+        """Wait until the events are written: a thread does it."""
+        if self._events is not None:
+            self._events.close()
 
     def _data_key(self) -> str:
         return str(self._about.get("data", {}).get("key", ""))

@@ -75,10 +75,14 @@ class Needs:
     def sentence(self) -> str:
         """For people, before it begins."""
         return (
-            f"{self.n_frames} frames take about {self.n_bytes / 1e9:.1f} GB of disk "
-            f"({self.n_free / 1e9:.1f} GB are free); training reads them all every epoch, and is "
-            f"fast where they fit into memory ({_memory() / 1e9:.1f} GB are free)."
+            f"{self.n_frames} frames take about {_size(self.n_bytes)} of disk "
+            f"({_size(self.n_free)} are free); training reads them all every epoch, and is "
+            f"fast where they fit into memory ({_size(_memory())} are free)."
         )
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 10**9 else f"{n_bytes / 1e6:.1f} MB"
 
 
 def _memory() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,32 +105,34 @@ def train(
     network = networks.build(architecture, pretrained=begins)
     network = placed(network, device, plan.compute, architecture.n_dims)
     optimizer = regime.optimizer_of(network.parameters(), fused=plan.compute.fused)
-    log = RunLog(run, plan.described(), about or {})
-    done = _take_up(run, log, plan, network, optimizer)
-    ranks.wait()
-    called = compiled(synchronised(network, ranks), plan.compute)
-    for number in range(len(done) + 1, regime.epochs + 1):
-        if _is_over(done, regime):
-            break
-        began = time.perf_counter()
-        loss, accuracy = _one_epoch(called, optimizer, training, plan, number, tell_step=tell_step)
-        probabilities = predict(
-            called, validation, device, plan.augmentation.crop, plan.compute.precision
-        )
-        logs = probabilities.clamp_min(torch.finfo(torch.float64).tiny).log()
-        right = (probabilities.argmax(1) == validation.labels).double().mean()
-        epoch = Epoch(
-            number, loss, accuracy, float(functional.nll_loss(logs, validation.labels)),
-            float(right), optimizer.param_groups[0]["lr"], time.perf_counter() - began,
-        )  # fmt: skip
-        is_best = all(epoch.score > earlier.score for earlier in done)
-        done.append(epoch)
-        if ranks.leads:
-            if is_best:
-                checkpoint.save_weights(run / checkpoint.BEST, network)
-            checkpoint.save_all(run / checkpoint.LAST, network, optimizer, log.said(done))
-            log.write(done)
-            tell(epoch)
+    with closing(RunLog(run, plan.described(), about or {})) as log:
+        done = _take_up(run, log, plan, network, optimizer)
+        ranks.wait()
+        called = compiled(synchronised(network, ranks), plan.compute)
+        for number in range(len(done) + 1, regime.epochs + 1):
+            if _is_over(done, regime):
+                break
+            began = time.perf_counter()
+            loss, accuracy = _one_epoch(
+                called, optimizer, training, plan, number, tell_step=tell_step
+            )
+            probabilities = predict(
+                called, validation, device, plan.augmentation.crop, plan.compute.precision
+            )
+            logs = probabilities.clamp_min(torch.finfo(torch.float64).tiny).log()
+            right = (probabilities.argmax(1) == validation.labels).double().mean()
+            epoch = Epoch(
+                number, loss, accuracy, float(functional.nll_loss(logs, validation.labels)),
+                float(right), optimizer.param_groups[0]["lr"], time.perf_counter() - began,
+            )  # fmt: skip
+            is_best = all(epoch.score > earlier.score for earlier in done)
+            done.append(epoch)
+            if ranks.leads:
+                if is_best:
+                    checkpoint.save_weights(run / checkpoint.BEST, network)
+                checkpoint.save_all(run / checkpoint.LAST, network, optimizer, log.said(done))
+                log.write(done)
+                tell(epoch)
     ranks.wait()
     return done
 
