@@ -153,4 +153,5 @@ def test_the_released_layout_is_trained_on_and_evaluated(released: Path, tmp_pat
     made = part.stat().st_mtime_ns
     figures = json.loads(caer("evaluate", run, released, "--json").stdout)
     assert figures["n"] == 1
+    assert "| CAER | test | 1 | accuracy |" in (run / "README.md").read_text()
     assert part.stat().st_mtime_ns == made

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     app.command("predict")(predict)
+    app.command("explain-model")(explain_model)
     app.command("export-onnx")(export_onnx)
 
 
@@ -98,6 +99,48 @@ def _print(found: Predictions, out: Path) -> None:
     for failure in facts["failed"]:
         say(f"{failure['file']}: {failure['message']} {failure['remedy']}")
     typer.echo(f"\nTables and pictures: {out}")
+
+
+def explain_model(
+    run: Run,
+    file: Annotated[Path, typer.Argument(help="A picture or a video.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The figure: .png or .pdf.")],
+    at_s: Annotated[
+        float | None,
+        typer.Option("--at", min=0, help="Of a video: seconds from its start; by default half."),
+    ] = None,
+    face: Annotated[
+        str | None, typer.Option("--face", help="t00, t01, …; by default the most prominent.")
+    ] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Draw where a network looked, and how it weighed face and context.
+
+    Example: [bold]caer explain-model run talk.mp4 --at 12.5 -o attention.png[/bold]
+    """
+    import torch
+
+    from caer_build.caernet.distributed import device_of
+    from caer_build.caernet.runs import TrainedRun
+    from caer_build.inference.explained import explain_file
+    from caer_build.records import EMOTIONS
+
+    done = explain_file(
+        TrainedRun.open(run), file, out, torch.device(device_of(device)), at_s=at_s, face=face
+    )
+    said = done.explanation
+    best = int(said.probabilities.argmax())
+    if as_json:
+        facts = {
+            "figure": str(out), "face": done.face, "faces": done.faces, "emotion": EMOTIONS[best],
+            "p": dict(zip(EMOTIONS, said.probabilities.tolist(), strict=True)),
+            "weights": said.weights, "by": said.by,
+            "looked": None if said.looked is None else said.looked.tolist(),
+        }  # fmt: skip
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    typer.echo(f"{done.face}: {EMOTIONS[best]} {said.probabilities[best]:.0%}. Figure: {out}")
 
 
 def export_onnx(

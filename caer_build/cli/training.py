@@ -70,8 +70,10 @@ def train(
     from caer_build.caernet import networks
     from caer_build.caernet.compute import Compute
     from caer_build.caernet.distributed import device_of, joined
+    from caer_build.caernet.model_card import write_card
     from caer_build.caernet.preparing import model_for, prepared
     from caer_build.caernet.runlog import surroundings
+    from caer_build.caernet.runs import TrainedRun
     from caer_build.caernet.settings import assigned
     from caer_build.caernet.store_plan import planned
     from caer_build.caernet.train import Plan
@@ -110,6 +112,7 @@ def train(
             _tell_epoch, tell_step=tell_step, about=about, ranks=ranks,
         )  # fmt: skip
     if ranks.leads:
+        write_card(TrainedRun.open(out))
         _report_training(out, dataset, done, about, as_json)
 
 
@@ -204,6 +207,7 @@ def evaluate(
     """
     from caer_build.caernet.distributed import device_of, joined
     from caer_build.caernet.evaluation import evaluate as evaluate_
+    from caer_build.caernet.model_card import write_card
     from caer_build.caernet.preparing import HELD_OUT, prepared
     from caer_build.caernet.runs import TrainedRun
     from caer_build.caernet.store_plan import planned
@@ -228,6 +232,7 @@ def evaluate(
         {"run": run.absolute().name, "epoch": opened.best,
          "data": {**ready.described(), "key": plan.data_key}},
     )  # fmt: skip
+    write_card(opened)
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), **found.described()}, indent=1))
     else:

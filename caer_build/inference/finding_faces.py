@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from caer_build.caernet.footage import frames_of
+from caer_build.caernet.footage import Shown, frames_of
 from caer_build.caernet.windows import TICK_S
 from caer_build.frames import Timeline
 from caer_build.models.protocols import FaceDetector, Faces
@@ -40,26 +40,31 @@ def faces_of_item(root: Path, item: Item, detector: FaceDetector) -> list[ItemFa
     Raises:
         DatasetError: if its file cannot be read.
     """
+    return faces_in(item.item_id, frames_of(root, item), detector)
+
+
+def faces_in(item_id: str, sampled: Iterable[Shown], detector: FaceDetector) -> list[ItemFace]:
+    """The faces in sampled frames that follow each other, within one shot."""
     frames: list[int] = []
     ticks: list[int] = []
     detections: list[FaceDetection] = []
     n_ticks, next_look, size_wh = 0, 0, (1, 1)
-    for shown in frames_of(root, item):
+    for shown in sampled:
         if n_ticks >= next_look:
             next_look = n_ticks + LOOK_TICKS
-            detections += detections_of(item.item_id, len(frames), detector.detect(shown.picture))
+            detections += detections_of(item_id, len(frames), detector.detect(shown.picture))
         size_wh = shown.picture.shape[1], shown.picture.shape[0]
         frames.append(shown.frame)
         ticks.append(n_ticks)
         n_ticks += shown.n_ticks
     timeline = Timeline(np.array(ticks) * TICK_S, n_ticks * TICK_S)
-    tracks = _tracks(item.item_id, detections, timeline)
+    tracks = _tracks(item_id, detections, timeline)
     if not tracks:
         return []
     target = target_of({name: _xyxy(boxes) for name, boxes in tracks.items()}, size_wh)
     return [
         ItemFace(
-            item.item_id, frames[box.frame], name, name == target, box.x1, box.y1, box.x2, box.y2,
+            item_id, frames[box.frame], name, name == target, box.x1, box.y1, box.x2, box.y2,
             box.interpolated,
         )
         for name, boxes in tracks.items()
