@@ -18,7 +18,8 @@
     |-- SplitError                1   a split that cannot be made
     |   `-- GroupLeak
     |-- DatasetError              1   an exported folder that cannot be used
-    `-- CheckpointError           1   a training run that cannot be read
+    |-- CheckpointError           1   a training run that cannot be read
+    `-- DeviceError               1   a device that is not there, or computes wrongly
 
 ^C exits with 130; anything unforeseen exits with 3 and leaves a log file.
 A message says what was expected, what was found, and (``remedy``) what to do.
@@ -120,3 +121,7 @@ class DatasetError(CaerError):
 
 class CheckpointError(CaerError):
     """A training run that cannot be read."""
+
+
+class DeviceError(CaerError):
+    """A device that is not there, or computes wrongly."""

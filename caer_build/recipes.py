@@ -59,7 +59,7 @@ def _read(name: str) -> str:
     )
 
 
-def _assignment(text: str) -> tuple[str, str, Any]:
+def assignment(text: str) -> tuple[str, str, Any]:
     """``stage.key=value`` with the value as TOML, a bare word being a string."""
     target, equals, value = text.partition("=")
     stage, dot, key = target.strip().partition(".")
@@ -89,7 +89,7 @@ def load(
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{name} is not TOML: {error}.") from error
     for text in assignments:
-        section, key, value = _assignment(text)
+        section, key, value = assignment(text)
         raw.setdefault(section, {})[key] = value
     return validated(stages, Path(name).name.removesuffix(".toml"), raw)
 

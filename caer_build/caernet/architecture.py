@@ -68,6 +68,11 @@ class Architecture:
             raise RecipeError(f"Expected at least 2 classes, found {self.n_classes}.")
 
     @property
+    def model(self) -> str:
+        """Its name among the networks."""
+        return "caer-net" if self.n_dims == 3 else "caer-net-s"
+
+    @property
     def has_face(self) -> bool:
         return self.streams != "context"
 

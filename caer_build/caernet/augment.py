@@ -7,7 +7,7 @@ whatever device it goes on with.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -63,6 +63,19 @@ class Draws:
     left: Tensor
     top: Tensor
 
+    def share(self, rank: int, n_ranks: int) -> Draws:
+        """Of every ``n_ranks``-th sample, from ``rank`` on."""
+        return Draws(*(getattr(self, f.name)[rank::n_ranks] for f in fields(self)))
+
+    def to(self, device: torch.device) -> Draws:
+        """On a device, in one copy."""
+        if device.type == "cpu":
+            return self
+        flip, *others = torch.stack([getattr(self, f.name).double() for f in fields(self)]).to(
+            device, non_blocking=True
+        )
+        return Draws(flip > 0, *others)
+
 
 def draw(n: int, how: Augmentation, generator: torch.Generator) -> Draws:
     """For a batch of training."""
@@ -102,16 +115,27 @@ def prepared(pictures: Tensor, draws: Draws | None, crop: int | None = None) -> 
 
 def _cropped(clips: Tensor, draws: Draws | None, size: int) -> Tensor:
     height, width = clips.shape[2:4]
-    if draws is None:
+    if draws is None or not len(clips):
         top, left = (height - size) // 2, (width - size) // 2
         return clips[:, :, top : top + size, left : left + size]
-    tops = (draws.top * (height - size + 1)).long().tolist()
-    lefts = (draws.left * (width - size + 1)).long().tolist()
+    tops = (draws.top * (height - size + 1)).long()
+    lefts = (draws.left * (width - size + 1)).long()
+    if clips.is_cuda:
+        return _picked(clips, tops, lefts, size)
     cut = [
         clip[:, top : top + size, left : left + size]
-        for clip, top, left in zip(clips, tops, lefts, strict=True)
+        for clip, top, left in zip(clips, tops.tolist(), lefts.tolist(), strict=True)
     ]
     return torch.stack(cut)
+
+
+def _picked(clips: Tensor, tops: Tensor, lefts: Tensor, size: int) -> Tensor:
+    """The crops in one go, which nobody has to wait for; on the CPU it is slower than slices."""
+    along = torch.arange(size, device=clips.device)
+    rows, columns = tops[:, None] + along, lefts[:, None] + along
+    sample = torch.arange(len(clips), device=clips.device).view(-1, 1, 1, 1)
+    frame = torch.arange(clips.shape[1], device=clips.device).view(1, -1, 1, 1)
+    return clips[sample, frame, rows[:, None, :, None], columns[:, None, None, :]]
 
 
 def _recoloured(floats: Tensor, draws: Draws) -> Tensor:

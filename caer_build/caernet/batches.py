@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from caer_build.caernet.distributed import ALONE, Ranks
 from caer_build.caernet.framestore import FrameStore
+from caer_build.caernet.sources import MappedSource, Source
 from caer_build.caernet.windows import LENGTH, all_windows, random_window
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AHEAD = 2
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Batch:
         labels: (B,) places among the emotions.
         soft: (B, 7) soft labels, rows sum to 1; of an item without one its label.
         items: (B,) places in :attr:`Batches.items`.
+        whole: the items of the whole batch, of which this process may have a share.
     """
 
     faces: Tensor
@@ -39,12 +43,7 @@ class Batch:
     labels: Tensor
     soft: Tensor
     items: Tensor
-
-
-@dataclass(frozen=True)
-class _Sample:
-    item: int
-    frames: npt.NDArray[np.int64]
+    whole: Tensor
 
 
 class Batches:
@@ -53,9 +52,12 @@ class Batches:
     Args:
         clips: windows of clips; otherwise single frames.
         rank, n_ranks: which share of every batch this process gives, of how many.
+        source: of the frames; by default the store's files.
 
     Attributes:
         items: of the split, a row each, as the store has them.
+        labels: (items,) places among the emotions.
+        soft: (items, 7).
 
     Raises:
         DatasetError: if the split is empty.
@@ -63,74 +65,74 @@ class Batches:
 
     def __init__(
         self, store: FrameStore, split: str, batch_size: int, *, clips: bool, rank: int = 0,
-        n_ranks: int = 1,
+        n_ranks: int = 1, source: Source | None = None,
     ) -> None:  # fmt: skip
-        self._store, self._size, self._clips = store, batch_size, clips
-        self._rank, self._n_ranks = rank, n_ranks
+        self._size, self._clips = batch_size, clips
+        self.ranks = Ranks(rank, n_ranks) if n_ranks > 1 else ALONE
+        self._source = source or MappedSource(store)
         all_items = store.items
         self.items: pd.DataFrame = all_items[all_items.split == split].reset_index(drop=True)
         if not len(self.items):
             raise DatasetError(f"The data set has no item in {split}.", "Split it again.")
-        self._places = self.items[["part", "first", "n_sampled"]].to_numpy(np.int64)
+        self._parts, self._firsts, self._counts = (
+            self.items[name].to_numpy(np.int64) for name in ("part", "first", "n_sampled")
+        )
         numbers = {emotion: k for k, emotion in enumerate(EMOTIONS)}
         self.labels = torch.tensor([numbers[e] for e in self.items.emotion])
-        self._soft = _soft_labels(self.items, self.labels)
+        self.soft = _soft_labels(self.items, self.labels)
 
     def __len__(self) -> int:
         """Batches an epoch of training."""
         return math.ceil(len(self.items) / self._size)
 
+    @property
+    def window(self) -> int:
+        """Frames of a sample."""
+        return LENGTH if self._clips else 1
+
+    @property
+    def padded(self) -> npt.NDArray[np.float64]:
+        """Of each item the share of a window's frames that are there because it is short."""
+        lacking: npt.NDArray[np.float64] = np.maximum(0, self.window - self._counts) / self.window
+        return lacking
+
     def epoch(self, number: int, seed: int) -> Iterator[Batch]:
         """Every item once, one random window of each, in a random order."""
         rng = np.random.default_rng([seed, number])
         order, draws = rng.permutation(len(self.items)), rng.random(len(self.items))
-        samples = [_Sample(int(i), self._window(int(i), draws[i])) for i in order]
-        yield from self._read(samples)
+        windows = [random_window(int(self._counts[i]), draws[i], self.window) for i in order]
+        yield from self._read(order, np.stack(windows))
 
     def all_windows(self) -> Iterator[Batch]:
         """Every window of every item, in order; a still is one."""
-        samples = []
-        for item, (_, _, n_sampled) in enumerate(self._places):
-            windows = all_windows(n_sampled) if self._clips else np.zeros((1, 1), np.int64)
-            samples += [_Sample(item, window) for window in windows]
-        yield from self._read(samples)
+        windows = [all_windows(int(n), self.window) for n in self._counts]
+        order = np.repeat(np.arange(len(windows)), [len(some) for some in windows])
+        yield from self._read(order, np.concatenate(windows))
 
-    def _window(self, item: int, draw: float) -> npt.NDArray[np.int64]:
-        if not self._clips:
-            return np.array([int(draw * self._places[item][2])], np.int64)
-        return random_window(int(self._places[item][2]), draw)
-
-    def _read(self, samples: Sequence[_Sample]) -> Iterator[Batch]:
+    def _read(self, items: Indices, windows: Indices) -> Iterator[Batch]:
         """The batches, a few of them read ahead."""
-        mine = [
-            samples[k : k + self._size][self._rank :: self._n_ranks]
-            for k in range(0, len(samples), self._size)
-        ]
+        begins = range(0, len(items), self._size)
         with ThreadPoolExecutor(1) as ahead:
-            waiting = [ahead.submit(self._batch, some) for some in mine[:_AHEAD]]
-            for number in range(len(mine)):
+            waiting = [ahead.submit(self._batch, items, windows, k) for k in begins[:_AHEAD]]
+            for number in range(len(begins)):
                 ready = waiting.pop(0).result()
-                if number + _AHEAD < len(mine):
-                    waiting.append(ahead.submit(self._batch, mine[number + _AHEAD]))
-                if len(ready.items):
-                    yield ready
+                if number + _AHEAD < len(begins):
+                    begin = begins[number + _AHEAD]
+                    waiting.append(ahead.submit(self._batch, items, windows, begin))
+                yield ready
 
-    def _batch(self, samples: Sequence[_Sample]) -> Batch:
-        length = LENGTH if self._clips else 1
-        settings = self._store.settings
-        faces = np.empty((len(samples), length, settings.face_px, settings.face_px, 3), np.uint8)
-        height, width = settings.context_height, settings.context_width
-        contexts = np.empty((len(samples), length, height, width, 3), np.uint8)
-        for k, sample in enumerate(samples):
-            part, first, _ = self._places[sample.item]
-            faces[k] = self._store.faces(part, first + sample.frames)
-            contexts[k] = self._store.contexts(part, first + sample.frames)
-        chosen = torch.tensor([s.item for s in samples], dtype=torch.long)
+    def _batch(self, items: Indices, windows: Indices, begin: int) -> Batch:
+        whole = items[begin : begin + self._size]
+        share = slice(self.ranks.rank, None, self.ranks.n)
+        mine = whole[share]
+        frames = windows[begin : begin + self._size][share] + self._firsts[mine][:, None]
+        faces, contexts = self._source.frames(self._parts[mine], frames)
         if not self._clips:
             faces, contexts = faces[:, 0], contexts[:, 0]
+        chosen = torch.from_numpy(mine)
         return Batch(
-            torch.from_numpy(faces), torch.from_numpy(contexts), self.labels[chosen],
-            self._soft[chosen], chosen,
+            faces, contexts, self.labels[chosen], self.soft[chosen], chosen,
+            torch.from_numpy(whole),
         )  # fmt: skip
 
 

@@ -58,6 +58,21 @@ def load_weights(file: Path, network: nn.Module) -> dict[str, str]:
     return said
 
 
+def said_of(file: Path) -> dict[str, str]:
+    """What was said when a checkpoint was written; its tensors are not read.
+
+    Raises:
+        CheckpointError: if the file is none.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as opened:
+            return opened.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{file} is no checkpoint that can be read: {error}.") from error
+
+
 def load_all(file: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, str]:
     """Read weights and the optimizer's state.
 
@@ -74,6 +89,11 @@ def load_all(file: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
+    # Files know no memory layout; fused optimizers want the weights'.
+    for weight, values in optimizer.state.items():
+        for key, value in values.items():
+            if value.shape == weight.shape:
+                values[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
     return said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,6 +61,17 @@ def packed(faces: Iterable[pa.Table]) -> Mapping[str, FaceBoxes]:
         for item_id, rows in frame.groupby("item_id", sort=False):
             parts.setdefault(str(item_id), []).append(_boxes(rows))
     return {item_id: _joined(some) for item_id, some in parts.items()}
+
+
+def digest_of_boxes(boxes: Mapping[str, FaceBoxes]) -> str:
+    """Hex SHA-256 of all boxes of all items."""
+    told = hashlib.sha256()
+    for item_id in sorted(boxes):
+        some = boxes[item_id]
+        told.update(f"{item_id} {len(some.frames)} ".encode())
+        for column in (some.frames, some.is_target, some.xyxy):
+            told.update(np.ascontiguousarray(column).tobytes())
+    return told.hexdigest()
 
 
 def _boxes(rows: pd.DataFrame) -> FaceBoxes:

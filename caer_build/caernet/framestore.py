@@ -145,6 +145,10 @@ class FrameStore:
         flat = np.memmap(part_folder(self.folder, number) / name, np.uint8, mode="r")
         return flat.reshape(-1, *shape)
 
+    def n_frames(self, part: int) -> int:
+        """How many a part has."""
+        return len(self._seen[part])
+
     def faces(self, part: int, frames: npt.NDArray[np.int64]) -> Pixels:
         """Faces of a part, (n, px, px, 3) RGB; a copy."""
         return self._faces[part][frames]

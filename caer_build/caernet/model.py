@@ -118,14 +118,18 @@ def _given(batch: Tensor | None, stream: str) -> Tensor:
 
 
 def _encoder(n_dims: int) -> nn.Sequential:
-    """Five convolutions, four poolings; the first pooling leaves time as it is."""
+    """Five convolutions, four poolings; the first pooling leaves time as it is.
+
+    Pooling comes before the ReLU: the largest of what is clipped is what is clipped of the
+    largest, to the bit, and of four or eight numbers only one is left to clip.
+    """
     layers: list[nn.Module] = []
     wide = 3
     for number, width in enumerate(WIDTHS):
-        layers += _convolution(n_dims, wide, width)
+        *convolution, activation = _convolution(n_dims, wide, width)
+        pool = [_pool(n_dims, first=number == 0)] if number < len(WIDTHS) - 1 else []
+        layers += [*convolution, *pool, activation]
         wide = width
-        if number < len(WIDTHS) - 1:
-            layers.append(_pool(n_dims, first=number == 0))
     return nn.Sequential(*layers)
 
 

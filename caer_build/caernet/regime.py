@@ -85,11 +85,20 @@ class Regime:
         share = (step - n_warm) / max(1, n_steps - n_warm)
         return self.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
-    def optimizer_of(self, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer; its learning rate is set at every step."""
+    def optimizer_of(
+        self, weights: Iterable[nn.Parameter], *, fused: bool = True
+    ) -> torch.optim.Optimizer:
+        """The optimizer of the weights that learn; its learning rate is set at every step.
+
+        Args:
+            fused: in one kernel.
+        """
+        learning, decay = [w for w in weights if w.requires_grad], self.weight_decay
         if self.optimizer == "sgd":
-            return torch.optim.SGD(weights, self.lr, self.momentum, weight_decay=self.weight_decay)
-        return torch.optim.AdamW(weights, self.lr, weight_decay=self.weight_decay)
+            return torch.optim.SGD(
+                learning, self.lr, self.momentum, weight_decay=decay, fused=fused
+            )
+        return torch.optim.AdamW(learning, self.lr, weight_decay=decay, fused=fused)
 
 
 def preset(name: str) -> Regime:

@@ -6,17 +6,15 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from caer_build.arrow import to_table
-from caer_build.caernet.face_boxes import FaceBoxes, nobody, packed
-from caer_build.caernet.footage import Shown, frames_of
+from caer_build.caernet.face_boxes import FaceBoxes, nobody
+from caer_build.caernet.footage import frames_of
 from caer_build.caernet.framestore import (
     CONTEXT,
     FACES,
@@ -31,10 +29,12 @@ from caer_build.caernet.framestore import (
     is_whole,
     part_folder,
 )
-from caer_build.caernet.pictures import MEAN_BGR, Box, Pixels, context_of, face_crop
-from caer_build.errors import DatasetError, StoreError
+from caer_build.caernet.pictures import Pixels
+from caer_build.caernet.store_plan import StorePlan, planned
+from caer_build.caernet.streams import streams_of
+from caer_build.errors import StoreError
 from caer_build.records import Item
-from caer_build.store import digest_of, disk_errors, flush, read_json, sha256_of, write_json
+from caer_build.store import disk_errors, flush, read_json, sha256_of, write_json
 
 if TYPE_CHECKING:
     from caer_build.dataset.reading import Dataset
@@ -74,6 +74,22 @@ class Needs:
     n_bytes: int
     n_free: int
 
+    @property
+    def sentence(self) -> str:
+        """For people, before it begins."""
+        return (
+            f"{self.n_frames} frames take about {self.n_bytes / 1e9:.1f} GB of disk "
+            f"({self.n_free / 1e9:.1f} GB are free); training reads them all every epoch, and is "
+            f"fast where they fit into memory ({_memory() / 1e9:.1f} GB are free)."
+        )
+
+
+def _memory() -> int:
+    """Bytes that nobody needs, or only to keep files."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    free = next(line for line in lines if line.startswith("MemAvailable"))
+    return int(free.split()[1]) * 1024
+
 
 def needs(dataset: Dataset, folder: Path, settings: StoreSettings) -> Needs:
     """What a store of a data set takes, before it is made."""
@@ -89,8 +105,43 @@ def _n_frames(item: Item) -> int:
     return _FRAMES_OF_A_CLIP if item.length_s is None else max(1, round(item.length_s * 10))
 
 
+def keep_store(
+    dataset: Dataset,
+    parent: Path,
+    settings: StoreSettings,
+    tell: Tell,
+    workers: int = 2,
+    *,
+    plan: StorePlan | None = None,
+) -> FrameStore:
+    """The store of a data set in a folder of stores, ``frames-<key>``; made where it is not there.
+
+    Args:
+        parent: of the stores; runs beside each other share theirs.
+        plan: of :func:`planned`, where it is known already.
+
+    Raises:
+        DatasetError, StoreError: see :func:`make_store`.
+    """
+    from filelock import FileLock
+
+    plan = plan or planned(dataset, settings)
+    with disk_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    name = f"frames-{plan.key[:12]}"
+    # Two runs that begin at once do not make it twice.
+    with FileLock(str(parent / f".{name}.lock")):
+        return make_store(dataset, parent / name, settings, tell, workers, plan=plan)
+
+
 def make_store(
-    dataset: Dataset, folder: Path, settings: StoreSettings, tell: Tell, workers: int = 2
+    dataset: Dataset,
+    folder: Path,
+    settings: StoreSettings,
+    tell: Tell,
+    workers: int = 2,
+    *,
+    plan: StorePlan | None = None,
 ) -> FrameStore:
     """Make the frame store of a data set, or go on making it.
 
@@ -98,17 +149,15 @@ def make_store(
         folder: of the store.
         tell: called with (items done, all items).
         workers: processes that decode.
+        plan: of :func:`planned`, where it is known already.
 
     Raises:
         DatasetError: if a file cannot be read, or the data set has nothing that has a label.
         StoreError: if the disk has not enough room.
     """
-    items = [i for i in dataset.items if i.emotion is not None and i.split is not None]
-    if not items:
-        raise DatasetError(
-            f"{dataset.root} has no item with a label and a split.", "Give another data set."
-        )
-    _begin(folder, _plan(dataset, items, settings))
+    plan = plan or planned(dataset, settings)
+    items, boxes = plan.items, plan.boxes
+    _begin(folder, plan.key)
     wanted = needs(dataset, folder, settings)
     parts = list(in_parts(len(items), _PER_PART))
     missing = [
@@ -122,7 +171,6 @@ def make_store(
         )
     n_done = len(items) - sum(len(parts[n]) for n in missing)
     tell(n_done, len(items))
-    boxes = packed(dataset.faces())
     spawn = multiprocessing.get_context("spawn")
     with disk_errors(folder), ProcessPoolExecutor(workers, mp_context=spawn) as pool:
         running = {}
@@ -141,16 +189,6 @@ def make_store(
             raise
     write_json(folder / STORE, {"settings": settings.described(), "n_parts": len(parts)})
     return FrameStore.open(folder)
-
-
-def _plan(dataset: Dataset, items: Sequence[Item], settings: StoreSettings) -> str:
-    """What the store is made of: another data set, or other settings, begin anew."""
-    files = {}
-    for item in items:
-        if item.file is not None and item.file not in files:
-            stat = (dataset.root / item.file).stat()
-            files[item.file] = [stat.st_size, stat.st_mtime_ns]
-    return digest_of([settings.described(), [asdict(item) for item in items], files])
 
 
 def _begin(folder: Path, plan: str) -> None:
@@ -173,9 +211,10 @@ def make_part(job: Job) -> None:
 
     def frames(item: Item) -> Iterator[Frame]:
         for shown in frames_of(job.root, item):
-            frame = _streams(shown, item, job)
+            target, others = job.boxes[item.item_id].at(shown.frame)
+            face, context = streams_of(shown.picture, target, others, job.settings)
             for _ in range(shown.n_ticks):
-                yield frame
+                yield face, context, target is not None
 
     write_part(part_folder(job.folder, job.number), job.items, frames)
 
@@ -224,29 +263,3 @@ def write_part(
     flush(draft / PART)
     shutil.rmtree(place, ignore_errors=True)
     draft.rename(place)
-
-
-def _streams(shown: Shown, item: Item, job: Job) -> Frame:
-    """Face and context, RGB; and whether there was a face."""
-    settings = job.settings
-    target, others = job.boxes[item.item_id].at(shown.frame)
-    if target is None:
-        face = np.full((settings.face_px, settings.face_px, 3), MEAN_BGR, np.uint8)
-    else:
-        face = face_crop(shown.picture, target, settings.face_px, settings.margin)
-    hidden: Iterable[Box] = ()
-    if settings.hide != "none" and target is not None:
-        hidden = (target,)
-    if settings.hide == "all":
-        hidden = (*hidden, *others)
-    context = context_of(
-        shown.picture,
-        hidden,
-        (settings.context_width, settings.context_height),
-        MEAN_BGR if settings.fill == "mean" else (0, 0, 0),
-    )
-    return _rgb(face), _rgb(context), target is not None
-
-
-def _rgb(picture: Pixels) -> Pixels:
-    return np.ascontiguousarray(picture[:, :, ::-1])

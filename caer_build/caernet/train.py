@@ -8,49 +8,36 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 from torch.nn import functional
 
-from caer_build.caernet import checkpoint
+from caer_build.caernet import checkpoint, networks
 from caer_build.caernet.augment import Augmentation, draw
 from caer_build.caernet.batches import Batches
-from caer_build.caernet.model import CAERNet
+from caer_build.caernet.compute import Compute, compiled, lies_on_device, placed, set_up
+from caer_build.caernet.distributed import ALONE, Ranks, synchronised
+from caer_build.caernet.objective import Objective
 from caer_build.caernet.predicting import infer, predict
+from caer_build.caernet.runlog import Epoch, RunLog, epochs_of
+from caer_build.caernet.sources import DeviceSource, MappedSource, Source
 from caer_build.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from caer_build.caernet.architecture import Architecture
     from caer_build.caernet.framestore import FrameStore
+    from caer_build.caernet.networks import NetworkSettings
     from caer_build.caernet.regime import Regime
 
-Tell = Callable[["Epoch"], None]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What came of an epoch.
-
-    Attributes:
-        number: 1-based.
-        loss, accuracy: of training, as it went.
-        validation_loss, validation_accuracy: after it.
-        lr: at its end.
-        seconds: it took.
-    """
-
-    number: int
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    lr: float
-    seconds: float
+__all__ = ["Epoch", "Plan", "train"]
+Tell = Callable[[Epoch], None]
+TellStep = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -58,141 +45,173 @@ class Plan:
     """What is trained, and how.
 
     Attributes:
+        architecture: of the network, of any kind that :mod:`~caer_build.caernet.networks` knows.
         augmentation: of the training pictures; its crop holds for testing, too.
         device: cpu, cuda or cuda:N.
+        compute: how fast.
     """
 
-    architecture: Architecture
+    architecture: NetworkSettings
     regime: Regime
     augmentation: Augmentation
     device: str = "cpu"
+    compute: Compute = field(default_factory=Compute)
 
     def described(self) -> dict[str, Any]:
-        """Its parts, JSON; without the device, on which it may go on elsewhere."""
+        """Its parts, JSON; without the device and its options, as it may go on elsewhere."""
         return {
+            "model": self.architecture.model,
             "architecture": self.architecture.described(),
             "regime": self.regime.described(),
             "augmentation": asdict(self.augmentation),
         }
 
 
-def train(store: FrameStore, run: Path, plan: Plan, tell: Tell) -> list[Epoch]:
+def train(
+    store: FrameStore,
+    run: Path,
+    plan: Plan,
+    tell: Tell,
+    *,
+    tell_step: TellStep = lambda *_: None,
+    about: Mapping[str, Any] | None = None,
+    ranks: Ranks = ALONE,
+) -> list[Epoch]:
     """Train a network, or go on training it.
 
     Args:
-        run: the run's folder: checkpoints, ``run.json`` with every epoch.
+        run: the run's folder: checkpoints, ``run.json`` with every epoch, logs.
         tell: called after every epoch.
+        tell_step: called after every step with the epoch, steps done, and all of the epoch.
+        about: what else ``run.json`` says of the run; of a run that goes on its "data" must be
+            what it was.
+        ranks: which of several processes this is.
 
     Raises:
         CheckpointError: if the folder holds another run, or the loss is no number any more.
         DatasetError: if there is nothing to train or to validate on.
+        DeviceError: if the device computes wrongly.
     """
-    regime, device = plan.regime, torch.device(plan.device)
-    clips = plan.architecture.n_dims == 3
-    training = Batches(store, "train", regime.batch_size, clips=clips)
-    validation = Batches(store, "validation", regime.batch_size, clips=clips)
+    regime, device, architecture = plan.regime, torch.device(plan.device), plan.architecture
+    set_up(device, plan.compute, architecture)
+    source = _source(store, device, plan.compute)
+    training, validation = (
+        Batches(store, split, regime.batch_size, clips=architecture.n_dims == 3,
+                rank=ranks.rank, n_ranks=ranks.n, source=source)
+        for split in ("train", "validation")
+    )  # fmt: skip
     torch.manual_seed(regime.seed)
-    network = CAERNet(plan.architecture).to(device)
-    optimizer = regime.optimizer_of(network.parameters())
-    done = _take_up(run, plan, network, optimizer)
-    for number in range(len(done) + 1, regime.epochs + 1):
-        if _is_over(done, regime):
-            break
-        began = time.perf_counter()
-        loss, accuracy = _one_epoch(network, optimizer, training, plan, number)
-        probabilities = predict(network, validation, device, plan.augmentation.crop)
-        validation_loss = functional.nll_loss(probabilities.log(), validation.labels)
-        right = (probabilities.argmax(1) == validation.labels).double().mean()
-        epoch = Epoch(
-            number, loss, accuracy, float(validation_loss), float(right),
-            optimizer.param_groups[0]["lr"], time.perf_counter() - began,
-        )  # fmt: skip
-        if all(_score(epoch) > _score(earlier) for earlier in done):
-            checkpoint.save_weights(run / checkpoint.BEST, network)
-        done.append(epoch)
-        checkpoint.save_all(run / checkpoint.LAST, network, optimizer, {"epoch": str(number)})
-        _note(run, plan, done)
-        tell(epoch)
+    begins = not (run / checkpoint.LAST).is_file()
+    network = networks.build(architecture, pretrained=begins)
+    network = placed(network, device, plan.compute, architecture.n_dims)
+    optimizer = regime.optimizer_of(network.parameters(), fused=plan.compute.fused)
+    with closing(RunLog(run, plan.described(), about or {})) as log:
+        done = _take_up(run, log, plan, network, optimizer)
+        ranks.wait()
+        called = compiled(synchronised(network, ranks), plan.compute)
+        for number in range(len(done) + 1, regime.epochs + 1):
+            if _is_over(done, regime):
+                break
+            began = time.perf_counter()
+            loss, accuracy = _one_epoch(
+                called, optimizer, training, plan, number, tell_step=tell_step
+            )
+            probabilities = predict(
+                called, validation, device, plan.augmentation.crop, plan.compute.precision
+            )
+            logs = probabilities.clamp_min(torch.finfo(torch.float64).tiny).log()
+            right = (probabilities.argmax(1) == validation.labels).double().mean()
+            epoch = Epoch(
+                number, loss, accuracy, float(functional.nll_loss(logs, validation.labels)),
+                float(right), optimizer.param_groups[0]["lr"], time.perf_counter() - began,
+            )  # fmt: skip
+            is_best = all(epoch.score > earlier.score for earlier in done)
+            done.append(epoch)
+            if ranks.leads:
+                if is_best:
+                    checkpoint.save_weights(run / checkpoint.BEST, network)
+                checkpoint.save_all(run / checkpoint.LAST, network, optimizer, log.said(done))
+                log.write(done)
+                tell(epoch)
+    ranks.wait()
     return done
 
 
+def _source(store: FrameStore, device: torch.device, compute: Compute) -> Source:
+    items = store.items
+    parts = items.part[items.split.isin(["train", "validation"])].unique().astype(np.int64)
+    n_bytes = sum(store.n_frames(int(part)) for part in parts) * store.settings.frame_bytes
+    if lies_on_device(n_bytes, device, compute):
+        return DeviceSource(store, parts, device)
+    return MappedSource(store, pinned=device.type == "cuda")
+
+
 def _one_epoch(
-    network: CAERNet,
+    network: nn.Module,
     optimizer: torch.optim.Optimizer,
     training: Batches,
     plan: Plan,
     number: int,
+    *,
+    tell_step: TellStep,
 ) -> tuple[float, float]:
     """The mean loss and the accuracy of an epoch of training."""
-    regime, device = plan.regime, torch.device(plan.device)
-    class_weights = _class_weights(training.labels, regime, plan.architecture.n_classes).to(device)
+    regime, device, ranks = plan.regime, torch.device(plan.device), training.ranks
+    objective = Objective(training, regime, plan.architecture.n_classes, device)
     network.train()
-    # Dropout's random numbers, too, are those of the epoch.
-    torch.manual_seed(regime.seed * 100_003 + number)
+    # Dropout's random numbers, too, are those of the epoch; every process has its own.
+    torch.manual_seed((regime.seed * 100_003 + number) * 1_009 + ranks.rank)
     generator = torch.Generator().manual_seed(regime.seed * 100_003 + number)
-    total, right, n = 0.0, 0, 0
+    # Loss, right ones, items: added up where they are, so that no step waits for the device.
+    sums = torch.zeros(3, dtype=torch.float64, device=device)
     for index, batch in enumerate(training.epoch(number, regime.seed)):
         step = (number - 1) * len(training) + index
         for group in optimizer.param_groups:
             group["lr"] = regime.lr_at(step, len(training))
-        draws = draw(len(batch.items), plan.augmentation, generator)
-        logits = infer(network, batch, device, plan.augmentation.crop, draws).logits.float()
-        labels = batch.labels.to(device)
-        wanted = batch.soft.to(device) if regime.labels == "soft" else labels
-        loss = functional.cross_entropy(logits, wanted, weight=class_weights)
+        draws = draw(len(batch.whole), plan.augmentation, generator).share(ranks.rank, ranks.n)
+        logits = infer(
+            network, batch, device, plan.augmentation.crop, draws, precision=plan.compute.precision
+        ).logits
+        loss = objective(logits, batch)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        ranks.sum_gradients(network.parameters())
         optimizer.step()
-        total += float(loss.detach()) * len(labels)
-        right += int((logits.argmax(1) == labels).sum())
-        n += len(labels)
-    if math.isnan(total):
+        right = (logits.detach().argmax(1) == batch.labels.to(device)).sum()
+        sums[0] += loss.detach() * len(batch.whole)
+        sums[1] += right
+        sums[2] += len(batch.items)
+        tell_step(number, index + 1, len(training))
+    total, n_right, n = ranks.summed(sums).tolist()
+    if not math.isfinite(total):
         raise CheckpointError(
             f"The loss of epoch {number} is no number any more.", "Lower the learning rate."
         )
-    return total / n, right / n
-
-
-def _class_weights(labels: Tensor, regime: Regime, n_classes: int) -> Tensor:
-    """One a class; of mean 1 over the items."""
-    counts = torch.bincount(labels, minlength=n_classes).clamp(min=1).double()
-    power = {"none": 0.0, "root": 0.5, "inverse": 1.0}[regime.class_weights]
-    weights = counts**-power
-    return (weights / weights[labels].mean()).float()
-
-
-def _score(epoch: Epoch) -> tuple[float, float]:
-    """Better accuracy; of equals the lower loss."""
-    return epoch.validation_accuracy, -epoch.validation_loss
+    if n != len(training.items):
+        raise CheckpointError(
+            f"Expected {len(training.items)} items in epoch {number}, found {n:.0f}.",
+            "This is a fault of the program; please report it.",
+        )
+    return total / n, n_right / n
 
 
 def _is_over(done: list[Epoch], regime: Regime) -> bool:
     if not regime.patience or len(done) <= regime.patience:
         return False
-    best = max(done, key=_score)
+    best = max(done, key=lambda epoch: epoch.score)
     return done[-1].number - best.number >= regime.patience
 
 
 def _take_up(
-    run: Path, plan: Plan, network: CAERNet, optimizer: torch.optim.Optimizer
+    run: Path, log: RunLog, plan: Plan, network: nn.Module, optimizer: torch.optim.Optimizer
 ) -> list[Epoch]:
     """The epochs that a run has behind it, with its weights and the optimizer's state."""
-    if not (run / checkpoint.RUN).is_file():
+    if not (run / checkpoint.LAST).is_file():
+        if (run / checkpoint.RUN).is_file():
+            raise CheckpointError(
+                f"{run} has {checkpoint.RUN} and no {checkpoint.LAST}.", "Give another folder."
+            )
         run.mkdir(parents=True, exist_ok=True)
         return []
-    said = checkpoint.read_run(run)
-    mine = plan.described()
-    # A run may be made longer; everything else is what it is.
-    theirs = {**said["plan"], "regime": {**said["plan"]["regime"], "epochs": plan.regime.epochs}}
-    if theirs != mine:
-        raise CheckpointError(
-            f"{run} holds a run with other settings.", "Give another folder, or its settings."
-        )
-    epoch = int(checkpoint.load_all(run / checkpoint.LAST, network, optimizer)["epoch"])
-    return [Epoch(**facts) for facts in said["epochs"][:epoch]]
-
-
-def _note(run: Path, plan: Plan, done: list[Epoch]) -> None:
-    checkpoint.write_run(
-        run, {"plan": plan.described(), "epochs": [asdict(epoch) for epoch in done]}
-    )
+    log.check_same(checkpoint.said_of(run / checkpoint.LAST), plan.regime.epochs)
+    return epochs_of(checkpoint.load_all(run / checkpoint.LAST, network, optimizer))
