@@ -35,7 +35,9 @@ def test_every_cell_has_the_same_effort_and_enough_of_it() -> None:
         assert len({plan.regime for plan in plans}) == 1
         assert len({plan.augmentation for plan in plans}) == 1
         assert effort.crop % 16 == effort.face_px % 16 == 0
+        assert set(effort.only) <= set(BY_NAME)
     assert len(BY_NAME) == len(CELLS)
+    assert not FULL.only
     assert {name for pair in CONTRASTS for name in pair} <= set(BY_NAME)
 
 
@@ -88,12 +90,17 @@ def test_figures_of_answers_that_are_known(data: Path) -> None:
     expected = (1 + (half == truth.labels).mean()) / 2
     assert found["face", "accuracy"] == pytest.approx(expected)
     assert found["face", "accuracy.conflict"] == pytest.approx(0.5)
+    shares = np.array([(half == truth.labels).mean(), 1])
+    assert found["face", "accuracy.sd"] == pytest.approx(shares.std(ddof=1))
+    alone = {"face": Outcome(1e-3, half[None], None, None)}
+    metrics = {row.metric for row in rows(TINY, alone) if row.system == "face"}
+    assert "accuracy.sd" not in metrics, "one seed has no deviation"
     assert found["both - face", "difference"] == pytest.approx(100 * (1 - expected))
     assert found["both - face", "difference.low"] < 100 * (1 - expected)
     assert found["both - face", "difference.high"] > 100 * (1 - expected)
     assert found["both", "face_weight.sharp"] == pytest.approx(0.9)
     # The crop is px 4 to 60 of the 64 px picture, of which the quarter ends at 32.
-    scale, shares = 36 / 64, []
+    scale, covered = 36 / 64, []
     for sample in truth.samples:
         side = round(sample.place[2] * 64)
         ends = [
@@ -104,8 +111,8 @@ def test_figures_of_answers_that_are_known(data: Path) -> None:
             for v in sample.place[:2]
         ]
         (x1, x2), (y1, y2) = ends
-        shares.append(max(0, min(x2, 16) - min(x1, 16)) * max(0, min(y2, 16) - min(y1, 16)) / 256)
-    assert found["both", "attention_on_face"] == pytest.approx(np.mean(shares), abs=1e-5)
+        covered.append(max(0, min(x2, 16) - min(x1, 16)) * max(0, min(y2, 16) - min(y1, 16)) / 256)
+    assert found["both", "attention_on_face"] == pytest.approx(np.mean(covered), abs=1e-5)
 
 
 def test_intervals_resample_whole_clusters() -> None:

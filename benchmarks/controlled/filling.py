@@ -17,7 +17,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from benchmarks.controlled.face_pool import FacePool
 from benchmarks.controlled.sampling import Sample, draw
@@ -32,8 +31,8 @@ from caer_build.caernet.framestore import (
     is_whole,
     part_folder,
 )
-from caer_build.caernet.pictures import MEAN_BGR, context_of, face_crop
 from caer_build.caernet.storing import Frame, write_part
+from caer_build.caernet.streams import streams_of
 from caer_build.records import EMOTIONS, Item
 from caer_build.store import digest_of, read_json, write_json
 
@@ -123,16 +122,8 @@ def streams(sample: Sample, world: Setting, settings: StoreSettings) -> Frame:
     """What the two streams see of a sample: exactly what they see of a data set's picture."""
     picture = picture_of(sample, world, _pool())
     target, others = face_boxes(sample, world)
-    hidden = {"none": [], "target": [target], "all": [target, *others]}[settings.hide]
-    size = settings.context_width, settings.context_height
-    fill_with = MEAN_BGR if settings.fill == "mean" else (0, 0, 0)
-    face = face_crop(picture, target, settings.face_px, settings.margin)
-    context = context_of(picture, hidden, size, fill_with)
-    return _rgb(face), _rgb(context), True
-
-
-def _rgb(picture: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(picture[:, :, ::-1])
+    face, context = streams_of(picture, target, others, settings)
+    return face, context, True
 
 
 def _item(sample: Sample, world: Setting) -> Item:

@@ -88,7 +88,8 @@ def _accuracies(set_: str, name: str, outcome: Outcome, truth: Truth) -> Iterato
     yield Row(set_, name, "accuracy", float(right.mean()))
     yield Row(set_, name, "accuracy.low", low)
     yield Row(set_, name, "accuracy.high", high)
-    yield Row(set_, name, "accuracy.sd", float(right.mean(1).std(ddof=1)))
+    if len(right) > 1:
+        yield Row(set_, name, "accuracy.sd", float(right.mean(1).std(ddof=1)))
     yield Row(set_, name, "rate", outcome.rate, "lr")
 
 

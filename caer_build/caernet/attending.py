@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from caer_build.caernet.predicting import infer
 
 if TYPE_CHECKING:
     from caer_build.caernet.batches import Batches
     from caer_build.caernet.framestore import StoreSettings
-    from caer_build.caernet.model import CAERNet
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Insights:
 
 
 @torch.no_grad()
-def insights(network: CAERNet, batches: Batches, device: torch.device, crop: int) -> Insights:
+def insights(network: nn.Module, batches: Batches, device: torch.device, crop: int) -> Insights:
     """What a network says of every item of a split, and on what grounds."""
     network.eval()
     n = len(batches.items)

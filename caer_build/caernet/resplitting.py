@@ -3,21 +3,22 @@
 The released CAER-S has no validation split, and nobody has the labels of AFEW's test clips::
 
     train, validation, test     as they are
-    train, test                 a seventh of train becomes validation
-    train, validation           validation is what is tested on; a seventh of train is validation
+    train, test                 a tenth of train becomes validation
+    train, validation           validation is what is tested on; a tenth of train is validation
 
 What is picked by validation is never picked by what is tested on.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caer_build.caernet.holding_out import with_validation
+from caer_build.caernet.preparing import HELD_OUT
 from caer_build.dataset.reading import Dataset
 from caer_build.errors import DatasetError
 from caer_build.records import Item
@@ -25,14 +26,12 @@ from caer_build.records import Item
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ONE_IN = 7
-
 
 def with_all_splits(dataset: Dataset) -> tuple[Dataset, str]:
     """The data set with items to train on, to validate on and to test on; and what was done.
 
-    Items without a label or a split are left out. Of train whole groups are taken, where groups
-    are known; which ones depends on their names alone.
+    Items without a label or a split are left out. What of train becomes validation is what
+    ``caer train`` takes, see :mod:`~caer_build.caernet.holding_out`.
 
     Raises:
         DatasetError: if there is nothing to train on, or nothing to test on.
@@ -48,19 +47,11 @@ def with_all_splits(dataset: Dataset) -> tuple[Dataset, str]:
         )
     if len(there) == 3:
         return replace(dataset, items=tuple(items)), ""
-    said = "validation: a seventh of train, as the data set brings none"
+    said = "validation: a tenth of train, as the data set brings none"
     if "test" not in there:
         items = [replace(i, split="test") if i.split == "validation" else i for i in items]
-        said = "tested on validation, as no test labels are there; validation: a seventh of train"
-    items = [replace(i, split="validation") if _is_held_out(i) else i for i in items]
-    return replace(dataset, items=tuple(items)), said
-
-
-def _is_held_out(item: Item) -> bool:
-    if item.split != "train":
-        return False
-    group = item.group_id or item.person_id or item.clip_id or item.item_id
-    return hashlib.sha256(group.encode()).digest()[0] % _ONE_IN == 0
+        said = "tested on validation, as no test labels are there; validation: a tenth of train"
+    return replace(dataset, items=with_validation(items, HELD_OUT)), said
 
 
 @dataclass(frozen=True)

@@ -217,9 +217,8 @@ def make_part(job: Job) -> None:
         for shown in frames_of(job.root, item):
             target, others = job.boxes[item.item_id].at(shown.frame)
             face, context = streams_of(shown.picture, target, others, job.settings)
-            frame = face, context, target is not None
             for _ in range(shown.n_ticks):
-                yield frame
+                yield face, context, target is not None
 
     write_part(part_folder(job.folder, job.number), job.items, frames)
 

@@ -2,7 +2,7 @@
 
 ::
 
-    OUT/stores/<data>-<hide>/      decoded once, for all cells that see the same
+    OUT/stores/frames-<key>/       decoded once, for all cells that see the same
         runs/<network>/<seed>/     training runs; they go on where they were stopped
         cells/<network>.json       what came of its seeds; a seed that is there is not run again
 
@@ -12,29 +12,27 @@ are the same network share its runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
-from caer_build.caernet import architecture as architectures
-from caer_build.caernet import checkpoint
-from caer_build.caernet import regime as regimes
-from caer_build.caernet.architecture import Architecture
-from caer_build.caernet.augment import Augmentation
+from caer_build.caernet import checkpoint, networks
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.framestore import FrameStore, StoreSettings
-from caer_build.caernet.model import CAERNet
+from caer_build.caernet.networks import NetworkSettings, Preset
 from caer_build.caernet.predicting import predict
 from caer_build.caernet.published import NO_NETWORK, PaperRow, rows_of
 from caer_build.caernet.resplitting import joined, with_all_splits
-from caer_build.caernet.storing import make_store
+from caer_build.caernet.storing import keep_store
 from caer_build.caernet.train import Plan, train
 from caer_build.dataset.reading import Dataset
-from caer_build.errors import DatasetError
+from caer_build.errors import DatasetError, ModelMissing
 from caer_build.records import EMOTIONS
 from caer_build.store import digest_of, read_json, write_json
 
@@ -54,6 +52,7 @@ class How:
         epochs: None: the preset's.
         is_small: pictures of 48 and 64 px, whatever the preset says: for a CPU, and for a look.
         device: cpu, cuda or cuda:N.
+        weights: baseline -> file of the weights that it begins with; else they are fetched.
     """
 
     preset: str = "ours"
@@ -61,6 +60,7 @@ class How:
     epochs: int | None = None
     is_small: bool = False
     device: str = "cpu"
+    weights: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,58 +122,59 @@ class Tables:
         self._own, self.note = with_all_splits(own)
         self._other = None if other is None else with_all_splits(other)[0]
         self._out, self._how, self._say = out, how, say
-        self._stores: dict[Path, FrameStore] = {}
+        self._stores: dict[tuple[str, int], FrameStore] = {}
 
     def run(self, table: int) -> Iterator[CellResult]:
         """The rows of a table, as they are done."""
         for row in rows_of(table):
             yield self.cell(row)
 
-    def architecture(self, row: PaperRow) -> Architecture:
-        """The network that a row is, of ours."""
-        return replace(
-            architectures.preset(self._how.preset, 3 if row.kind == "clip" else 2),
-            streams=row.streams,
-            context_attention=row.context_attention,
-            fusion_attention=row.fusion_attention,
-        )
+    def architecture(self, row: PaperRow) -> NetworkSettings:
+        """The network that a row is."""
+        found: Any = self._preset(row).architecture
+        if row.model in OWN_NETWORKS:
+            return replace(  # type: ignore[no-any-return]
+                found,
+                streams=row.streams,
+                context_attention=row.context_attention,
+                fusion_attention=row.fusion_attention,
+            )
+        weights = self._how.weights.get(str(row.model), found.weights)
+        return replace(found, frozen=not row.fine_tuned, weights=weights)  # type: ignore[no-any-return]
 
     def plan(self, row: PaperRow, seed: int) -> Plan:
-        """How a network of ours is trained."""
-        how, n_dims = self._how, 3 if row.kind == "clip" else 2
-        regime = replace(regimes.preset(how.preset), seed=seed)
+        """How a row's network is trained."""
+        how, preset = self._how, self._preset(row)
+        regime = replace(preset.regime, seed=seed)
         if how.epochs is not None:
             regime = replace(regime, epochs=how.epochs)
-        crop = Augmentation().crop
-        if how.is_small:
-            crop = _SMALL_CROP
-        elif how.preset == "paper" and n_dims == 2:
-            crop = 224
-        return Plan(self.architecture(row), regime, Augmentation(crop=crop), how.device)
+        augmentation = preset.augmentation
+        if how.is_small and row.model in OWN_NETWORKS:
+            augmentation = replace(augmentation, crop=_SMALL_CROP)
+        return Plan(self.architecture(row), regime, augmentation, how.device)
 
     def store_settings(self, row: PaperRow) -> StoreSettings:
         """What a row's network sees."""
-        settings = StoreSettings()
-        if self._how.preset == "paper":
-            settings = StoreSettings(hide="all", fill="black")
-            if row.kind == "still":
-                settings = replace(settings, face_px=224, context_width=342, context_height=256)
-        if self._how.is_small:
+        settings = self._preset(row).store
+        if self._how.is_small and row.model in OWN_NETWORKS:
             settings = replace(_SMALL, hide=settings.hide, fill=settings.fill)
         return replace(settings, hide="none") if row.shows_faces else settings
+
+    def _preset(self, row: PaperRow) -> Preset:
+        if row.model is None:
+            raise DatasetError(f"{row.name} is {NO_NETWORK}.")
+        return networks.preset(row.model, self._how.preset)
 
     def reason_not_to(self, row: PaperRow) -> str:
         """Why a row cannot be run; empty: it can."""
         if row.model is None:
             return NO_NETWORK
-        if row.model not in OWN_NETWORKS:
-            return f"this version has no {row.model} to train here"
         if row.trained_on != "own" and self._other is None:
             return "needs the other data set (--other)"
         dataset = self._dataset(row)
         if dataset is None:
             return f"needs {row.kind}s, and there are none"
-        if next(dataset.faces(), None) is None:
+        if row.model in OWN_NETWORKS and not any(len(table) for table in dataset.faces()):
             return "the data set has no face boxes"
         return ""
 
@@ -181,11 +182,10 @@ class Tables:
         """The frames that a row's network sees; decoded if they are not there yet."""
         dataset = self.dataset(row)
         settings = self.store_settings(row)
-        key = digest_of([settings.described(), [asdict(item) for item in dataset.items]])
-        folder = self._out / "stores" / f"{row.kind}s-{settings.hide}-{key[:10]}"
-        if folder not in self._stores:
-            self._stores[folder] = make_store(dataset, folder, settings, lambda *_: None)
-        return self._stores[folder]
+        if (row.name, row.table) not in self._stores:
+            kept = keep_store(dataset, self._out / "stores", settings, lambda *_: None)
+            self._stores[row.name, row.table] = kept
+        return self._stores[row.name, row.table]
 
     def name_of(self, row: PaperRow) -> str:
         """The name of a row's network: its runs lie in a folder of that name, a seed each."""
@@ -227,13 +227,19 @@ class Tables:
         facts = self._out / "cells" / f"{self.name_of(row)}.json"
         done = read_json(facts)["confusions"] if facts.is_file() else []
         for seed in range(len(done), self._how.seeds):
-            done.append(self._seed(row, seed))
+            try:
+                done.append(self._seed(row, seed))
+            except ModelMissing as error:
+                # The weights that a baseline begins with are not to be had here.
+                self._say(f"{row.name}: not run: {error}")
+                return CellResult(row, None, str(error))
             write_json(facts, {"row": row.name, "confusions": done})
         return CellResult(row, np.array(done[: self._how.seeds]))
 
     def _seed(self, row: PaperRow, seed: int) -> list[list[int]]:
         plan, folder, store = self.plan(row, seed), self.run_folder(row, seed), self.store(row)
-        train(store, folder, plan, lambda _: None)
+        about = {"store": store.settings.described(), "data": {"key": store.folder.name}}
+        train(store, folder, plan, lambda _: None, about=about)
         device = torch.device(plan.device)
         network = self.network(row, seed).to(device)
         clips = row.kind == "clip"
@@ -244,9 +250,9 @@ class Tables:
         counts: list[list[int]] = found.tolist()
         return counts
 
-    def network(self, row: PaperRow, seed: int) -> CAERNet:
+    def network(self, row: PaperRow, seed: int) -> nn.Module:
         """The network of a run's best epoch, on the CPU."""
-        network = CAERNet(self.architecture(row))
+        network = networks.build(self.architecture(row))
         checkpoint.load_weights(self.run_folder(row, seed) / checkpoint.BEST, network)
         return network
 

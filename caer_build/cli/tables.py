@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caer_build.cli.annotate_project import AsJson
-from caer_build.cli.progress import say
+from caer_build.cli.progress import Steps, say
 
 if TYPE_CHECKING:
     from caer_build.caernet.tables import CellResult
+    from caer_build.dataset.reading import Dataset
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,7 +48,15 @@ def tables(
         bool,
         typer.Option("--reduced", help="Pictures of 48 and 64 px: for a CPU, and for a look."),
     ] = False,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")] = "cpu",
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights",
+            metavar="MODEL=FILE",
+            help="What a baseline begins with, where it cannot be fetched; repeatable.",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train the networks of a table of the paper, and write it with the paper's column beside.
@@ -58,13 +67,13 @@ def tables(
     say why. Figures 4, 7, 8 (with table 3) and 9 (with table 4) are drawn of the same runs.
     """
     from caer_build.caernet import table_figures
+    from caer_build.caernet.distributed import device_of
     from caer_build.caernet.table_files import markdown, write_table
     from caer_build.caernet.tables import How, Tables
-    from caer_build.dataset.reading import read_dataset
 
-    how = How(preset, seeds, epochs, reduced, device)
-    second = None if other is None else read_dataset(other)
-    cells = Tables(read_dataset(dataset), second, out.absolute(), how, say)
+    how = How(preset, seeds, epochs, reduced, device_of(device), _files(weights or []))
+    second = None if other is None else _with_faces(other, out.absolute())
+    cells = Tables(_with_faces(dataset, out.absolute()), second, out.absolute(), how, say)
     about = {
         "data set": dataset.name,
         "other": "" if other is None else other.name,
@@ -85,3 +94,31 @@ def tables(
         typer.echo(markdown(number, results, about))
         for file in files:
             typer.echo(str(file))
+
+
+def _with_faces(folder: Path, out: Path) -> Dataset:
+    """A data set; where it has no face boxes, faces are looked for, once."""
+    from caer_build.dataset.reading import read_dataset
+    from caer_build.inference.kept_faces import lacks_faces, with_faces
+
+    read = read_dataset(folder)
+    if not lacks_faces(read):
+        return read
+    say(f"{folder} has no face boxes: faces are looked for, once.")
+    with Steps() as steps:
+        return with_faces(read, out, lambda done, n: steps.tell("faces", done, n))
+
+
+def _files(said: list[str]) -> dict[str, str]:
+    """MODEL=FILE as a mapping."""
+    from caer_build.errors import RecipeError
+
+    found = {}
+    for each in said:
+        model, is_there, file = each.partition("=")
+        if not is_there or not Path(file).is_file():
+            raise RecipeError(
+                f"Expected --weights as MODEL=FILE, found {each!r}.", "vgg16=vgg16.pth, say."
+            )
+        found[model] = file
+    return found
