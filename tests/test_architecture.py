@@ -39,6 +39,7 @@ LEVELS = [
     ["annotation"],
     ["dataset"],
     ["caernet"],
+    ["inference"],
     ["report", "sample"],
     ["cli"],
 ]
@@ -50,6 +51,7 @@ ROOMS_OF_FILES = {
     "annotation",
     "dataset",
     "caernet",
+    "inference",
     "report",
     "sample",
     "cli",

@@ -8,7 +8,7 @@ it with ``(faces, context)`` gives an :class:`~caer_build.caernet.model.Inferenc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 from torch import nn
@@ -16,6 +16,13 @@ from torch import nn
 from caer_build.caernet import architecture, regime
 from caer_build.caernet.architecture import Architecture
 from caer_build.caernet.augment import Augmentation
+from caer_build.caernet.baselines import (
+    BACKBONES,
+    Backbone,
+    Baseline,
+    BaselineSettings,
+    begin_with_weights,
+)
 from caer_build.caernet.framestore import StoreSettings
 from caer_build.caernet.model import CAERNet
 from caer_build.caernet.regime import Regime
@@ -69,11 +76,14 @@ class Kind:
         settings: the class of its settings; their fields are what ``run.json`` keeps.
         build: settings -> network.
         preset: name of a preset -> everything that it sets.
+        pretrain: gives a network the weights with which its training begins, where these are
+            not drawn.
     """
 
     settings: type[Any]
     build: Callable[[Any], nn.Module]
     preset: Callable[[str], Preset]
+    pretrain: Callable[[nn.Module], None] | None = None
 
 
 def _caer_net(name: str) -> Preset:
@@ -94,9 +104,24 @@ def _caer_net_s(name: str) -> Preset:
     return Preset(architecture.preset(name, 2), regime.preset(name), Augmentation(crop=224), store)
 
 
+def _baseline(model: Backbone) -> Kind:
+    """Section 5.2: 224 px of stills, as their weights were trained on, C3D's 112; lr 1e-4."""
+    settings = BaselineSettings(model)
+    # Faces are stored with every frame, and nobody looks at these.
+    sizes = (171, 128, 112) if model == "c3d" else (342, 256, 224)
+    store = StoreSettings("none", face_px=16, context_width=sizes[0], context_height=sizes[1])
+
+    def preset(name: str) -> Preset:
+        steps = replace(regime.preset(name), lr=1e-4)
+        return Preset(settings, steps, Augmentation(crop=sizes[2]), store)
+
+    return Kind(BaselineSettings, Baseline, preset, begin_with_weights)
+
+
 KINDS: dict[str, Kind] = {
     "caer-net": Kind(Architecture, CAERNet, _caer_net),
     "caer-net-s": Kind(Architecture, CAERNet, _caer_net_s),
+    **{model: _baseline(model) for model in BACKBONES},
 }
 
 
@@ -111,9 +136,17 @@ def preset(model: str, name: str) -> Preset:
     return _kind(model).preset(name)
 
 
-def build(settings: NetworkSettings) -> nn.Module:
-    """A network with fresh weights."""
-    return _kind(settings.model).build(settings)
+def build(settings: NetworkSettings, *, pretrained: bool = False) -> nn.Module:
+    """A network.
+
+    Args:
+        pretrained: with the weights with which its training begins; otherwise with drawn ones.
+    """
+    kind = _kind(settings.model)
+    network = kind.build(settings)
+    if pretrained and kind.pretrain is not None:
+        kind.pretrain(network)
+    return network
 
 
 def settings_of(model: str, said: Mapping[str, Any]) -> NetworkSettings:

@@ -6,17 +6,15 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from caer_build.arrow import to_table
 from caer_build.caernet.face_boxes import FaceBoxes, nobody
-from caer_build.caernet.footage import Shown, frames_of
+from caer_build.caernet.footage import frames_of
 from caer_build.caernet.framestore import (
     CONTEXT,
     FACES,
@@ -31,8 +29,9 @@ from caer_build.caernet.framestore import (
     is_whole,
     part_folder,
 )
-from caer_build.caernet.pictures import MEAN_BGR, Box, Pixels, context_of, face_crop
+from caer_build.caernet.pictures import Pixels
 from caer_build.caernet.store_plan import StorePlan, planned
+from caer_build.caernet.streams import streams_of
 from caer_build.errors import StoreError
 from caer_build.records import Item
 from caer_build.store import disk_errors, flush, read_json, sha256_of, write_json
@@ -45,6 +44,8 @@ _FRAMES_OF_A_CLIP = 35
 """at ten a second, where nobody says how long clips are; CAER's are 28 to 35"""
 _HEADROOM = 1.05
 Tell = Callable[[int, int], None]
+Frame = tuple[Pixels, Pixels, bool]
+"""face, context, both RGB; whether a face was there"""
 
 
 @dataclass(frozen=True)
@@ -209,11 +210,31 @@ def _begin(folder: Path, plan: str) -> None:
 def make_part(job: Job) -> None:
     """Decode the items of a part and write it."""
     import cv2
+
+    cv2.setNumThreads(1)
+
+    def frames(item: Item) -> Iterator[Frame]:
+        for shown in frames_of(job.root, item):
+            target, others = job.boxes[item.item_id].at(shown.frame)
+            face, context = streams_of(shown.picture, target, others, job.settings)
+            for _ in range(shown.n_ticks):
+                yield face, context, target is not None
+
+    write_part(part_folder(job.folder, job.number), job.items, frames)
+
+
+def write_part(
+    place: Path, items: Sequence[Item], frames: Callable[[Item], Iterator[Frame]]
+) -> None:
+    """Write the frames of items as a part of a store: beside its place, then renamed.
+
+    Args:
+        place: of the part.
+        frames: of an item, one or more.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    cv2.setNumThreads(1)
-    place = part_folder(job.folder, job.number)
     draft = place.with_name(f".{place.name}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -224,17 +245,15 @@ def make_part(job: Job) -> None:
         (draft / SEEN).open("wb") as seen,
     ):
         n = 0
-        for item in job.items:
+        for item in items:
             firsts.append(n)
-            for shown in frames_of(job.root, item):
-                face, context, there = _streams(shown, item, job)
-                for _ in range(shown.n_ticks):
-                    faces.write(face.tobytes())
-                    contexts.write(context.tobytes())
-                    seen.write(bytes([there]))
-                    n += 1
+            for face, context, there in frames(item):
+                faces.write(face.tobytes())
+                contexts.write(context.tobytes())
+                seen.write(bytes([there]))
+                n += 1
             counts.append(n - firsts[-1])
-    table = to_table(Item, job.items)
+    table = to_table(Item, items)
     table = table.append_column("first", pa.array(firsts, pa.int64()))
     table = table.append_column("n_sampled", pa.array(counts, pa.int64()))
     pq.write_table(table, draft / ITEMS, compression="zstd")
@@ -248,29 +267,3 @@ def make_part(job: Job) -> None:
     flush(draft / PART)
     shutil.rmtree(place, ignore_errors=True)
     draft.rename(place)
-
-
-def _streams(shown: Shown, item: Item, job: Job) -> tuple[Pixels, Pixels, bool]:
-    """Face and context, RGB; and whether there was a face."""
-    settings = job.settings
-    target, others = job.boxes[item.item_id].at(shown.frame)
-    if target is None:
-        face = np.full((settings.face_px, settings.face_px, 3), MEAN_BGR, np.uint8)
-    else:
-        face = face_crop(shown.picture, target, settings.face_px, settings.margin)
-    hidden: Iterable[Box] = ()
-    if settings.hide != "none" and target is not None:
-        hidden = (target,)
-    if settings.hide == "all":
-        hidden = (*hidden, *others)
-    context = context_of(
-        shown.picture,
-        hidden,
-        (settings.context_width, settings.context_height),
-        MEAN_BGR if settings.fill == "mean" else (0, 0, 0),
-    )
-    return _rgb(face), _rgb(context), target is not None
-
-
-def _rgb(picture: Pixels) -> Pixels:
-    return np.ascontiguousarray(picture[:, :, ::-1])

@@ -101,7 +101,9 @@ def train(
         for split in ("train", "validation")
     )  # fmt: skip
     torch.manual_seed(regime.seed)
-    network = placed(networks.build(architecture), device, plan.compute, architecture.n_dims)
+    begins = not (run / checkpoint.LAST).is_file()
+    network = networks.build(architecture, pretrained=begins)
+    network = placed(network, device, plan.compute, architecture.n_dims)
     optimizer = regime.optimizer_of(network.parameters(), fused=plan.compute.fused)
     with closing(RunLog(run, plan.described(), about or {})) as log:
         done = _take_up(run, log, plan, network, optimizer)

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from caer_build.caernet.distributed import Ranks
     from caer_build.caernet.evaluation import Evaluation
     from caer_build.caernet.framestore import FrameStore, StoreSettings
+    from caer_build.caernet.networks import NetworkSettings
     from caer_build.caernet.preparing import Prepared
     from caer_build.caernet.runlog import Epoch
     from caer_build.caernet.store_plan import StorePlan
+    from caer_build.dataset.reading import Dataset
 
 
 def add_to(app: typer.Typer) -> None:
@@ -68,8 +70,10 @@ def train(
     from caer_build.caernet import networks
     from caer_build.caernet.compute import Compute
     from caer_build.caernet.distributed import device_of, joined
+    from caer_build.caernet.model_card import write_card
     from caer_build.caernet.preparing import model_for, prepared
     from caer_build.caernet.runlog import surroundings
+    from caer_build.caernet.runs import TrainedRun
     from caer_build.caernet.settings import assigned
     from caer_build.caernet.store_plan import planned
     from caer_build.caernet.train import Plan
@@ -80,8 +84,10 @@ def train(
     start = networks.preset(model or model_for(read), preset)
     wanted = [*(assignments or []), *([] if epochs is None else [f"regime.epochs={epochs}"])]
     chosen = assigned({**vars(start), "compute": Compute()}, wanted)
-    ready = prepared(read, chosen["architecture"], chosen["store"])
     with joined(device_of(device)) as (ranks, own), Steps() as steps:
+        read = _seen(read, chosen["architecture"], chosen["store"], stores or
+                     out.absolute().parent, steps, ranks, workers)  # fmt: skip
+        ready = prepared(read, chosen["architecture"], chosen["store"])
         if ranks.leads:
             _introduce(ready)
         plan = planned(ready.dataset, chosen["store"])
@@ -106,6 +112,7 @@ def train(
             _tell_epoch, tell_step=tell_step, about=about, ranks=ranks,
         )  # fmt: skip
     if ranks.leads:
+        write_card(TrainedRun.open(out))
         _report_training(out, dataset, done, about, as_json)
 
 
@@ -114,6 +121,22 @@ def _introduce(ready: Prepared) -> None:
         say(note)
     if ready.held_out:
         say(f"There is no validation split: {ready.held_out:.0%} of train is held out as one.")
+
+
+def _seen(
+    read: Dataset, network: NetworkSettings, settings: StoreSettings, parent: Path, steps: Steps,
+    ranks: Ranks, workers: int,
+) -> Dataset:  # fmt: skip
+    """The data set with faces: where they are needed and it has none, they are looked for."""
+    from caer_build.inference.kept_faces import lacks_faces, with_faces
+
+    if not (network.has_face or settings.hide != "none") or not lacks_faces(read):
+        return read
+    if ranks.leads:
+        say("The data set has no face boxes: faces are looked for, once.")
+        found = with_faces(read, parent, lambda done, n: steps.tell("faces", done, n), workers)
+    ranks.wait()
+    return found if ranks.leads else with_faces(read, parent, lambda *_: None, workers)
 
 
 def _frames(
@@ -184,17 +207,18 @@ def evaluate(
     """
     from caer_build.caernet.distributed import device_of, joined
     from caer_build.caernet.evaluation import evaluate as evaluate_
+    from caer_build.caernet.model_card import write_card
     from caer_build.caernet.preparing import HELD_OUT, prepared
     from caer_build.caernet.runs import TrainedRun
     from caer_build.caernet.store_plan import planned
     from caer_build.dataset.reading import read_dataset
 
     opened = TrainedRun.open(run)
-    ready = prepared(
-        read_dataset(dataset, boxes), opened.plan.architecture, opened.store,
-        opened.data.get("held_out") or HELD_OUT,
-    )  # fmt: skip
     with joined(device_of(device)) as (ranks, own), Steps() as steps:
+        read = _seen(read_dataset(dataset, boxes), opened.plan.architecture, opened.store,
+                     stores or run.absolute().parent, steps, ranks, workers)  # fmt: skip
+        ready = prepared(read, opened.plan.architecture, opened.store,
+                         opened.data.get("held_out") or HELD_OUT)  # fmt: skip
         plan = planned(ready.dataset, opened.store)
         store = _frames(ready, opened.store, stores or run.absolute().parent, plan, steps, ranks,
                         workers)  # fmt: skip
@@ -208,6 +232,7 @@ def evaluate(
         {"run": run.absolute().name, "epoch": opened.best,
          "data": {**ready.described(), "key": plan.data_key}},
     )  # fmt: skip
+    write_card(opened)
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), **found.described()}, indent=1))
     else:
