@@ -70,7 +70,7 @@ def store(dataset: Dataset) -> FrameStore:
     return make_store(dataset, dataset.root.parent / "store", SIZE, lambda *_: None)
 
 
-@pytest.mark.parametrize("n_dims", [2, 3])
+@pytest.mark.parametrize("n_dims", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_one_batch_is_learnt_by_heart(store: FrameStore, n_dims: int) -> None:
     clips = n_dims == 3
     batches = Batches(store, "validation", 7 if n_dims == 2 else 2, clips=clips)
@@ -96,6 +96,7 @@ def plan(**regime: object) -> Plan:
     )
 
 
+@pytest.mark.slow
 def test_loss_curves_of_bf16_and_single_precision_agree(store: FrameStore, tmp_path: Path) -> None:
     single, half = (
         train(store, tmp_path / name, replace(plan(), compute=Compute(precision=name)),
