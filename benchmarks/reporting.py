@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -54,22 +55,41 @@ class Row:
     unit: str = ""
 
 
-def write(name: str, protocol: str, rows: Iterable[Row]) -> Path:
-    """Write ``results/<name>.json`` with what is needed to measure it again."""
+def write(
+    name: str, protocol: str, rows: Iterable[Row], options: Mapping[str, Any] | None = None
+) -> Path:
+    """Write ``results/<name>.json`` with what is needed to measure it again.
+
+    Args:
+        options: what was typed besides the name; a reduced run has a file of its own, so that it
+            never stands for the whole one.
+    """
+    typed = _typed(options or {})
+    is_reduced = bool(options and options.get("reduced"))
+    kept = f"{name}-reduced" if is_reduced else name
     document = {
-        "name": name,
+        "name": kept,
         "date": time.strftime("%Y-%m-%d"),
         "revision": _revision(),
         "machine": _machine(),
         "versions": _versions(),
         "protocol": " ".join(protocol.split()),
-        "command": " ".join([*_settings(), f"python -m benchmarks {name}"]),
+        "command": " ".join([*_settings(), f"python -m benchmarks {name}", *typed]),
         "rows": [{**asdict(row), "value": round(row.value, 5)} for row in rows],
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    path = RESULTS / f"{kept}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
+
+
+def _typed(options: Mapping[str, Any]) -> list[str]:
+    """Options as one types them."""
+    words = []
+    for name, value in options.items():
+        for each in value if isinstance(value, list) else [value]:
+            words += [f"--{name}"] if each is True else [f"--{name}", shlex.quote(str(each))]
+    return words
 
 
 def _settings() -> list[str]:

@@ -29,7 +29,7 @@ from caer_build.errors import CaerError
 from caer_build.models.catalogue import ADDABLE, PACKAGED
 from caer_build.pipeline import STAGES
 from caer_build.recipes import Recipe, shipped
-from caer_build.records import CountedVote, Item, ItemFace, Label, SplitAssignment, Still
+from caer_build.records import CountedVote, Item, ItemFace, Label, SplitAssignment, Still, Vote
 from caer_build.stage import Artifact, Stage
 
 _UNITS = {
@@ -245,6 +245,11 @@ _AFTER_THE_BUILD: tuple[tuple[str, type, str], ...] = (
 )
 
 
+def votes_markdown() -> Iterator[str]:
+    """The columns of a file of votes."""
+    return _columns("Columns of a file of votes", Vote)
+
+
 def dataset_markdown() -> Iterator[str]:
     """A table of columns for each table that is made after the build."""
     for place, record, command in _AFTER_THE_BUILD:
@@ -324,6 +329,7 @@ def fill(text: str) -> str:
         "tables": lambda: tables_markdown(STAGES),
         "models": models_markdown,
         "dataset": dataset_markdown,
+        "votes": votes_markdown,
     }
     parts = re.split(r"(<!-- made from the code: \w+ -->)\n", text)
     filled = [parts[0]]

@@ -466,31 +466,35 @@ class Vote:
     vote_id: int
     """order of the answers in their project"""
     request_id: str
-    """of the answer wherever it goes; by it nothing is taken in twice"""
+    """of the answer wherever it goes, 8 to 64 characters; by it nothing is taken in twice"""
     clip_id: str
     annotator_id: str
     """stands for a person; says nothing of who it is"""
     purpose: VotePurpose
-    """only "vote" counts for the label"""
+    """vote, gold, repeat, practice or adjudication; only "vote" counts for the label"""
     revision: int
     """1-based; the highest of a clip, annotator and purpose is what stands"""
     emotion: str | None
-    """null: there is a flag instead"""
+    """as the folders of CAER are called; null: there is a flag instead"""
     flag: VoteFlag | None
+    """cannot_tell or broken"""
     reason: str | None
     """in the annotator's words; of a broken clip only"""
     confidence_step: int | None
     """0-based, of an emotion only; the confidence is step / (steps - 1)"""
     confidence_steps: int
+    """how many there were to choose from"""
     shown_at: int
     """ms since 1970, UTC, as the other times"""
     answered_at: int
     received_at: int
+    """by the server"""
     play_count: int
     """plays to the end"""
     speed: int
     """the last one used, percent of normal"""
     audio_on: bool
+    """the sound was on"""
 
     def __post_init__(self) -> None:
         _require(self.purpose in VOTE_PURPOSES, self, "a purpose of votes", self.purpose)

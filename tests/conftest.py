@@ -19,9 +19,14 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from caer_build.annotation.database import Database, sqlite_url
-from tests.building import build
+from caer_build.annotation.vote_files import write_csv
+from caer_build.records import Clip
+from caer_build.store import Workspace
+from caer_build.tables import read_published
+from tests.building import build, caer
 from tests.databases import postgresql_programs, postgresql_server
 from tests.media import remux
+from tests.voting import votes_for
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -35,6 +40,7 @@ _LONG = (
     "test_build_replaced", "test_cli_annotate", "test_sample_episode", "test_build_disk_full",
     "test_build_episodes", "test_build_folder", "test_app_chain", "test_player_leases",
     "test_player_in_streamlit", "test_recipe_paper", "test_player_looks", "test_build_browser",
+    "test_cli_training", "test_caernet_learning", "test_caernet_training",
 )  # fmt: skip
 """Files that take half a minute or more, the longest first."""
 
@@ -68,6 +74,23 @@ def lobby(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
             printed.write_text(json.dumps(build(work, data / "episodes")))
     found: dict[str, Any] = json.loads(printed.read_text())
     return work, found
+
+
+@pytest.fixture(scope="session")
+def voted(lobby: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build of both episodes, its clips with three votes each; beside it votes.csv.
+
+    Not to be written into, but for labels.
+    """
+    work = tmp_path_factory.mktemp("voted") / "work"
+    shutil.copytree(lobby[0], work)
+    kept = [c for c in read_published(Workspace.open(work), Clip) if c.reject_reason is None]
+    votes = work.parent / "votes.csv"
+    with votes.open("wb") as file:
+        write_csv(file, votes_for(kept))
+    caer("annotate", "init", work)
+    caer("annotate", "import", work, votes)
+    return work
 
 
 @pytest.fixture(scope="session")

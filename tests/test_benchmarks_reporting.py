@@ -19,7 +19,9 @@ def test_the_readme_has_the_tables_of_the_results() -> None:
 def test_results_have_their_form(file: Path) -> None:
     document = json.loads(file.read_text())
     assert document["name"] == file.stem
-    assert document["command"].endswith(f"python -m benchmarks {file.stem}")
+    name = file.stem.removesuffix("-reduced")
+    assert f"python -m benchmarks {name}" in document["command"]
+    assert ("--reduced" in document["command"]) == file.stem.endswith("-reduced")
     keys = {"name", "date", "revision", "machine", "versions", "protocol", "command", "rows"}
     assert document.keys() == keys
     for row in document["rows"]:
@@ -38,3 +40,18 @@ def test_a_written_result_is_read_back(tmp_path: Path, monkeypatch: pytest.Monke
     table = reporting.tables()
     assert "| lobby | ours | 0.951 | 1,234.5 |" in table
     assert "seconds (s)" in table
+
+
+def test_a_reduced_run_has_a_file_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "RESULTS", tmp_path)
+    rows = [Row("small", "face", "accuracy", 0.5)]
+    options = {"reduced": True, "only": ["face", "both, no attention"]}
+    path = reporting.write("controlled", "P.", rows, options)
+    assert path.name == "controlled-reduced.json"
+    document = json.loads(path.read_text())
+    assert document["name"] == "controlled-reduced"
+    assert document["command"] == (
+        "python -m benchmarks controlled --reduced --only face --only 'both, no attention'"
+    )

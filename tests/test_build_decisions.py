@@ -9,7 +9,7 @@ import pandas as pd
 
 from caer_build import overrides, people, upkeep
 from caer_build.store import Workspace
-from tests.building import build, caer, digests
+from tests.building import build, caer, caer_apart, digests
 
 QUICK = ("--recipe", "quick")
 # Under quick's scorer this person is seen in the shots that begin at 513 and 632; under transnetv2
@@ -96,7 +96,7 @@ def test_a_deleted_person_stays_deleted(data: Path, tmp_path: Path) -> None:
     persons = sorted(roll(work))[:2]
     overrides.add(workspace, "merge", persons[0], persons[1], None)
     overrides.add(workspace, "merge", persons[1], persons[0], None)
-    failed = caer("build", episode, "-o", work, "--json", *options, check=False)
+    failed = caer_apart("build", episode, "-o", work, "--json", *options, check=False)
     assert failed.returncode == 1
     assert "those of the build before" in json.loads(failed.stdout)["warnings"][0]
     assert digests(work) == settled

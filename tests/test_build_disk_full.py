@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.building import build, caer, digests
+from tests.building import build, caer_apart, digests
 
 QUICK = ("--recipe", "quick")
 
@@ -37,7 +37,7 @@ def test_a_full_disk_is_said_and_the_build_goes_on(
     # In the scan, in the cutting, and in the cutting again.
     for size in ("400k", "900k", "1200k"):
         _mount("-o", f"remount,size={size}", str(small_disk))
-        done = caer("build", episode, "-o", work, *QUICK, check=False)
+        done = caer_apart("build", episode, "-o", work, *QUICK, check=False)
         assert done.returncode == 1, done.stderr
         assert "is full" in done.stderr
         assert "Free some space" in done.stderr

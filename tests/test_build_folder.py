@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from caer_build.store import sha256_of
-from tests.building import caer
+from tests.building import caer, caer_apart
 from tests.media_kinds import KINDS
 
 
@@ -27,7 +27,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Pat
     files = {name: f for name, f in files.items() if f.exists() and not f.is_dir()}
     given = [str(f) for f in files.values()]
     # The names begin with a dash where that is the kind, so that options must end before them.
-    done = caer("build", "-o", work, "--recipe", "quick", "--json", "--", *given, check=False)
+    done = caer_apart("build", "-o", work, "--recipe", "quick", "--json", "--", *given, check=False)
     assert done.returncode == 1, done.stderr
     return work, files, json.loads(done.stdout)
 
@@ -79,7 +79,7 @@ def test_the_real_odd_files_are_built(data: Path, tmp_path: Path) -> None:
     """Variable rate, a rotation flag, MP3 in MP4: a face in one half only gives tracks there."""
     work = tmp_path / "work"
     totals = json.loads(
-        caer("build", data / "media", "-o", work, "--recipe", "quick", "--json").stdout
+        caer_apart("build", data / "media", "-o", work, "--recipe", "quick", "--json").stdout
     )
     assert totals["episodes"] == len(list((data / "media").glob("*.m*")))
     assert totals["failed"] == []

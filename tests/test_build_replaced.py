@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.building import build, caer, digests
+from tests.building import build, caer_apart, digests
 
 QUICK = ("--recipe", "quick")
 OTHER_CLIPS = (*QUICK, "--set", "cutting.crf=24")
@@ -29,7 +29,7 @@ def place(data: Path, brief_episode: Path, tmp_path: Path) -> Path:
 
 
 def failed(work: Path, *given: Path, options: tuple[str, ...]) -> dict[str, Any]:
-    done = caer("build", *given, "-o", work, "--json", *options, check=False)
+    done = caer_apart("build", *given, "-o", work, "--json", *options, check=False)
     assert done.returncode == 1, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -75,9 +75,9 @@ def test_a_workspace_among_the_sources_is_not_looked_into(place: Path) -> None:
     work = place.parent / "work"
     build(work, place.parent, options=QUICK)
     before = digests(work)
-    done = caer("build", place.parent, "-o", work, *QUICK)
+    done = caer_apart("build", place.parent, "-o", work, *QUICK)
     assert f"Passed over workspaces, whose clips are no episodes: {work}" in done.stderr
     assert digests(work) == before
-    done = caer("build", work / "clips", "-o", work, *QUICK, check=False)
+    done = caer_apart("build", work / "clips", "-o", work, *QUICK, check=False)
     assert done.returncode == 1
     assert "lies in the workspace" in done.stderr

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import distributed
 
 from caer_build.caernet.distributed import ALONE, SyncedNorm, synchronised
 from tests.toy_stills import SMALL, released_stills
@@ -88,3 +91,37 @@ def test_a_synchronised_norm_has_the_weights_and_statistics_of_the_one_it_replac
     batch = torch.randn(2, 4, 3, 5, 5)
     torch.testing.assert_close(mine(batch), norm.eval()(batch))
     assert mine.state_dict().keys() == norm.state_dict().keys()
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[None]:
+    """A group of one process."""
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1
+    )
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_synchronised_norm_is_torchs(group: None, dtype: torch.dtype) -> None:
+    """Result, gradients and running statistics; a mean far from 0 costs no digits."""
+    norm = torch.nn.BatchNorm2d(3)
+    mine = SyncedNorm.like(copy.deepcopy(norm))
+    if dtype == torch.float64:
+        norm, mine = norm.double(), mine.double()
+    batch = (torch.randn(4, 3, 5, 6, generator=torch.Generator().manual_seed(0)) + 50).to(dtype)
+    weigh = torch.randn(batch.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    found = []
+    for one in (norm, mine):
+        given = batch.clone().requires_grad_()
+        said = one(given)
+        assert said.dtype == dtype
+        (said * weigh).sum().backward()
+        found.append([said.detach(), given.grad, one.weight.grad, one.bias.grad,
+                      one.running_mean, one.running_var])  # fmt: skip
+        assert int(one.num_batches_tracked) == 1
+    for expected, got in zip(*found, strict=True):
+        close = {"rtol": 1e-9, "atol": 1e-9} if dtype == torch.float64 else {
+            "rtol": 0.02, "atol": 0.02}  # fmt: skip
+        torch.testing.assert_close(got, expected, **close)

@@ -7,58 +7,23 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from caer_build.annotation.vote_files import write_csv
 from caer_build.dataset.labels import made_of
 from caer_build.errors import DatasetError
-from caer_build.records import EMOTIONS, Clip, Vote
+from caer_build.records import EMOTIONS, Clip
 from caer_build.store import Workspace
 from caer_build.tables import read_published
 from tests.building import caer
 
 
-def votes_for(clips: Sequence[Clip]) -> list[Vote]:
-    """Three answers a clip: most agree; every fifth is a tie, every seventh is unsure."""
-    votes = []
-    for number, clip in enumerate(clips):
-        agreed = EMOTIONS[number % len(EMOTIONS)]
-        said = [agreed, agreed, EMOTIONS[(number + 1) % len(EMOTIONS)]]
-        if number % 5 == 4:
-            said[1] = EMOTIONS[(number + 2) % len(EMOTIONS)]
-        for k, emotion in enumerate(said):
-            votes.append(
-                Vote(
-                    vote_id=3 * number + k, request_id=f"request-{number:04d}-{k}",
-                    clip_id=clip.clip_id, annotator_id=f"p{k}", purpose="vote", revision=1,
-                    emotion=emotion, flag=None, reason=None,
-                    confidence_step=1 if number % 7 == 6 else 3, confidence_steps=5,
-                    shown_at=1000, answered_at=6000, received_at=6000, play_count=2, speed=100,
-                    audio_on=True,
-                )
-            )  # fmt: skip
-    return votes
-
-
 @pytest.fixture(scope="module")
-def voted(
-    lobby: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, list[Clip]]:
-    """A build of both episodes whose clips have three votes each; and its kept clips."""
-    work = tmp_path_factory.mktemp("voted") / "work"
-    shutil.copytree(lobby[0], work)
-    kept = [c for c in read_published(Workspace.open(work), Clip) if c.reject_reason is None]
-    votes = work.parent / "votes.csv"
-    with votes.open("wb") as file:
-        write_csv(file, votes_for(kept))
-    caer("annotate", "init", work)
-    caer("annotate", "import", work, votes)
-    return work, kept
+def kept(voted: Path) -> list[Clip]:
+    return [c for c in read_published(Workspace.open(voted), Clip) if c.reject_reason is None]
 
 
 def expected(kept: Sequence[Clip]) -> dict[str, str | None]:
@@ -68,8 +33,8 @@ def expected(kept: Sequence[Clip]) -> dict[str, str | None]:
     }
 
 
-def test_labels_and_their_funnel(voted: tuple[Path, list[Clip]]) -> None:
-    work, kept = voted
+def test_labels_and_their_funnel(voted: Path, kept: list[Clip]) -> None:
+    work = voted
     found = json.loads(caer("label", work, "--json").stdout)
     labels = pd.read_parquet(work / "tables" / "labels.parquet").set_index("clip_id")
     emotions = {c: None if pd.isna(e) else e for c, e in labels.emotion.items()}
@@ -84,8 +49,8 @@ def test_labels_and_their_funnel(voted: tuple[Path, list[Clip]]) -> None:
         assert rule in said
 
 
-def test_votes_in_a_file_give_the_same_labels(voted: tuple[Path, list[Clip]]) -> None:
-    work, _ = voted
+def test_votes_in_a_file_give_the_same_labels(voted: Path) -> None:
+    work = voted
     caer("label", work)
     before = pd.read_parquet(work / "tables" / "labels.parquet")
     caer("label", work, "--votes", work.parent / "votes.csv")
@@ -97,8 +62,8 @@ def test_votes_in_a_file_give_the_same_labels(voted: tuple[Path, list[Clip]]) ->
     assert (refused.returncode, "The rules are paper" in refused.stderr) == (2, True)
 
 
-def test_a_split_by_person(voted: tuple[Path, list[Clip]], tmp_path: Path) -> None:
-    work = Path(shutil.copytree(voted[0], tmp_path / "work"))
+def test_a_split_by_person(voted: Path, tmp_path: Path) -> None:
+    work = Path(shutil.copytree(voted, tmp_path / "work"))
     (work / "tables" / "labels.parquet").unlink(missing_ok=True)
     refused = caer("split", work, check=False)
     assert "Run `caer label`" in refused.stderr
@@ -121,10 +86,8 @@ def test_a_split_by_person(voted: tuple[Path, list[Clip]], tmp_path: Path) -> No
         assert caer("split", work, *wrong, check=False).returncode == 2
 
 
-def test_labels_of_another_build_are_refused(
-    voted: tuple[Path, list[Clip]], tmp_path: Path
-) -> None:
-    work = Path(shutil.copytree(voted[0], tmp_path / "work"))
+def test_labels_of_another_build_are_refused(voted: Path, tmp_path: Path) -> None:
+    work = Path(shutil.copytree(voted, tmp_path / "work"))
     caer("label", work)
     assert made_of(Workspace.open(work))["rule"] == "paper"
     clips = work / "tables" / "clips.parquet"
@@ -140,13 +103,13 @@ FORMATS = ("caer", "caer-s", "hf", "webdataset", "coco", "kinetics", "media-free
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_two_episodes_become_data_sets_that_are_audited_and_rebuilt(
-    voted: tuple[Path, list[Clip]], data: Path, tmp_path: Path
+    voted: Path, data: Path, tmp_path: Path
 ) -> None:
     """By person nothing leaks; what is then planted is found; the rest is made again to the byte.
 
     Each export reads itself back with the library of its users before it has its name.
     """
-    work = Path(shutil.copytree(voted[0], tmp_path / "work"))
+    work = Path(shutil.copytree(voted, tmp_path / "work"))
     caer("label", work)
     caer("split", work, "--by", "person", "--anew")
     caer("stills", work, "--per-clip", 4)

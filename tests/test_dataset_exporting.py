@@ -196,9 +196,24 @@ def _labels_anew(work: Path) -> None:
     caer("label", work, "--votes", work.parent / "votes.csv", "--rule", "majority")
 
 
+def _first(work: Path) -> Clip:
+    return next(c for c in read_published(Workspace.open(work), Clip) if c.reject_reason is None)
+
+
+def _person_deleted(work: Path) -> None:
+    caer("person", "delete", work, _first(work).person_id)
+
+
+def _clip_rejected(work: Path) -> None:
+    for action in ("reject", "keep", "reject"):
+        caer("clip", action, work, _first(work).clip_id)
+
+
 @pytest.mark.parametrize(
     ("spoil", "form", "said"),
     [
+        (_person_deleted, "caer", "Run `caer build` again"),
+        (_clip_rejected, "caer-s", "Run `caer build` again"),
         (_cut_otherwise, "caer", "is not the clip that was cut"),
         (_split_anew, "caer-s", "Run `caer stills` again"),
         (_labels_gone, "caer", "Run `caer label`"),
@@ -216,6 +231,15 @@ def test_what_does_not_go_together_is_refused(
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_decision_that_was_taken_back_refuses_nothing(labelled: Path, tmp_path: Path) -> None:
+    work = Path(shutil.copytree(labelled, tmp_path / "work"))
+    _person_deleted(work)
+    caer("person", "undo", work)
+    caer("clip", "reject", work, _first(work).clip_id)
+    caer("clip", "keep", work, _first(work).clip_id)
+    caer("export", work, "-o", tmp_path / "out", LEAKS, "--format", "media-free")
 
 
 def _lines(n: int) -> Callable[[Path], bool]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 
-from caer_build.records import Vote
+from caer_build.records import EMOTIONS, Clip, Vote
 
 _numbers = count(1)
 
@@ -33,3 +34,14 @@ def vote(clip: str, who: str, said: str | None = "Happy", **changes: object) -> 
         "audio_on": True,
     }
     return Vote(**values | changes)  # type: ignore[arg-type]
+
+
+def votes_for(clips: Sequence[Clip]) -> list[Vote]:
+    """Three answers a clip: most agree; every fifth is a tie, every seventh is unsure."""
+    votes = []
+    for number, clip in enumerate(clips):
+        agreed, second, third = (EMOTIONS[(number + k) % len(EMOTIONS)] for k in range(3))
+        said = [agreed, third if number % 5 == 4 else agreed, second]
+        step = 1 if number % 7 == 6 else 3
+        votes += [vote(clip.clip_id, f"p{k}", e, confidence_step=step) for k, e in enumerate(said)]
+    return votes

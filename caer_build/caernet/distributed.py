@@ -134,6 +134,7 @@ class SyncedNorm(_BatchNorm):
     def forward(self, batch: Tensor) -> Tensor:
         if not self.training:
             return super().forward(batch)
+        given, batch = batch.dtype, batch if batch.dtype == torch.float64 else batch.float()
         over = [0, *range(2, batch.dim())]
         shape = (1, -1) + (1,) * (batch.dim() - 2)
         here = batch.new_tensor([batch.numel() / self.num_features])
@@ -144,7 +145,7 @@ class SyncedNorm(_BatchNorm):
         self._note(mean.detach(), var.detach(), n)
         scaled = centred * (var.view(shape) + self.eps).rsqrt()
         shifted: Tensor = scaled * self.weight.view(shape) + self.bias.view(shape)
-        return shifted
+        return shifted.to(given)
 
     @torch.no_grad()
     def _note(self, mean: Tensor, var: Tensor, n: Tensor) -> None:

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from caer_build.caernet.framestore import (
     is_whole,
     part_folder,
 )
+from caer_build.caernet.pictures import Pixels
 from caer_build.caernet.store_plan import StorePlan, planned
 from caer_build.caernet.streams import streams_of
 from caer_build.errors import StoreError
@@ -43,6 +44,8 @@ _FRAMES_OF_A_CLIP = 35
 """at ten a second, where nobody says how long clips are; CAER's are 28 to 35"""
 _HEADROOM = 1.05
 Tell = Callable[[int, int], None]
+Frame = tuple[Pixels, Pixels, bool]
+"""face, context, both RGB; whether a face was there"""
 
 
 @dataclass(frozen=True)
@@ -207,11 +210,31 @@ def _begin(folder: Path, plan: str) -> None:
 def make_part(job: Job) -> None:
     """Decode the items of a part and write it."""
     import cv2
+
+    cv2.setNumThreads(1)
+
+    def frames(item: Item) -> Iterator[Frame]:
+        for shown in frames_of(job.root, item):
+            target, others = job.boxes[item.item_id].at(shown.frame)
+            face, context = streams_of(shown.picture, target, others, job.settings)
+            for _ in range(shown.n_ticks):
+                yield face, context, target is not None
+
+    write_part(part_folder(job.folder, job.number), job.items, frames)
+
+
+def write_part(
+    place: Path, items: Sequence[Item], frames: Callable[[Item], Iterator[Frame]]
+) -> None:
+    """Write the frames of items as a part of a store: beside its place, then renamed.
+
+    Args:
+        place: of the part.
+        frames: of an item, one or more.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    cv2.setNumThreads(1)
-    place = part_folder(job.folder, job.number)
     draft = place.with_name(f".{place.name}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -222,18 +245,15 @@ def make_part(job: Job) -> None:
         (draft / SEEN).open("wb") as seen,
     ):
         n = 0
-        for item in job.items:
+        for item in items:
             firsts.append(n)
-            for shown in frames_of(job.root, item):
-                target, others = job.boxes[item.item_id].at(shown.frame)
-                face, context = streams_of(shown.picture, target, others, job.settings)
-                for _ in range(shown.n_ticks):
-                    faces.write(face.tobytes())
-                    contexts.write(context.tobytes())
-                    seen.write(bytes([target is not None]))
-                    n += 1
+            for face, context, there in frames(item):
+                faces.write(face.tobytes())
+                contexts.write(context.tobytes())
+                seen.write(bytes([there]))
+                n += 1
             counts.append(n - firsts[-1])
-    table = to_table(Item, job.items)
+    table = to_table(Item, items)
     table = table.append_column("first", pa.array(firsts, pa.int64()))
     table = table.append_column("n_sampled", pa.array(counts, pa.int64()))
     pq.write_table(table, draft / ITEMS, compression="zstd")

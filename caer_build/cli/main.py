@@ -17,6 +17,7 @@ from caer_build.cli import (
     audits,
     build,
     clips,
+    comparing,
     doctor,
     episodes,
     exports,
@@ -29,6 +30,7 @@ from caer_build.cli import (
     splits,
     stats,
     stills,
+    tables,
     training,
     workspace,
 )
@@ -55,9 +57,11 @@ splits.add_to(app)
 stills.add_to(app)
 exports.add_to(app)
 stats.add_to(app)
+comparing.add_to(app)
 audits.add_to(app)
 agreements.add_to(app)
 training.add_to(app)
+tables.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
 inference.add_to(app)

@@ -103,7 +103,7 @@ def train(
 
         def tell_step(epoch: int, done: int, n: int) -> None:
             if ranks.leads:
-                steps.tell(f"epoch {epoch}", done, n)
+                steps.tell("training", (epoch - 1) * n + done, chosen["regime"].epochs * n)
 
         done = train_(
             store, out.absolute(),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from caer_build import __version__, pipeline
+from caer_build import __version__, overrides, pipeline
 from caer_build.arrow import schema
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.funnel import funnel
@@ -23,6 +23,7 @@ from caer_build.records import (
     Item,
     ItemFace,
     Label,
+    Override,
     SplitAssignment,
     Still,
 )
@@ -39,10 +40,12 @@ def collect(workspace: Workspace) -> Catalogue:
 
     Raises:
         StoreError: if nothing was built, labelled or split yet.
-        DatasetError: if labels, split and stills are not of one another, or a clip is not there.
+        DatasetError: if labels, split and stills are not of one another, a clip is not there, or
+            a person or a clip was to be taken out and is there still.
     """
     facts = _facts(workspace)
     clips = [clip for clip in read_published(workspace, Clip) if clip.reject_reason is None]
+    _check_decisions(workspace, clips)
     stands = {row.clip_id: row for row in read_published(workspace, SplitAssignment) if row.split}
     labels = {row.clip_id: row for row in read_published(workspace, Label)}
     episodes = {e.episode_id: e for e in read_published(workspace, Episode)}
@@ -64,6 +67,29 @@ def collect(workspace: Workspace) -> Catalogue:
         episodes=tuple(episodes[episode_id] for episode_id in sorted(used)),
         faces=lambda: _faces(workspace.tables / f"{ClipBox.table}.parquet", frozenset(of_clip)),
         clip_file=files.__getitem__,
+    )
+
+
+def _check_decisions(workspace: Workspace, clips: Sequence[Clip]) -> None:
+    """Nobody who asked to be taken out goes into a data set because nobody has built since."""
+    persons = {clip.person_id for clip in clips}
+    of_clips = {}
+    for decision in overrides.load(workspace):
+        if decision.action == "delete" and decision.target in persons:
+            raise _not_built(workspace, decision)
+        if decision.action in overrides.ABOUT_CLIPS:
+            of_clips[decision.target] = decision
+    for clip in clips:
+        last = of_clips.get(clip.clip_id)
+        if last is not None and last.action == "reject":
+            raise _not_built(workspace, last)
+
+
+def _not_built(workspace: Workspace, decision: Override) -> DatasetError:
+    return DatasetError(
+        f"It was decided to {overrides.in_words(decision)}, and {workspace.root} was not built "
+        "since.",
+        "Run `caer build` again, then `caer label` and `caer split`.",
     )
 
 

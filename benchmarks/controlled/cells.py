@@ -1,0 +1,125 @@
+"""What is trained, what is compared with what, and with how much effort: the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from caer_build.caernet.architecture import Architecture, Streams
+from caer_build.caernet.augment import Augmentation
+from caer_build.caernet.framestore import Hide, StoreSettings
+from caer_build.caernet.regime import Regime
+from caer_build.caernet.train import Plan
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A network that is trained in a world.
+
+    Attributes:
+        world: the setting that its samples are drawn by.
+        attention, fusion: of the context, of the streams; where there is one.
+        hide: which faces the context is without.
+    """
+
+    name: str
+    world: str = "main"
+    streams: Streams = "both"
+    attention: bool = True
+    fusion: bool = True
+    hide: Hide = "target"
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture(
+            2, self.streams, context_attention=self.attention, fusion_attention=self.fusion
+        )
+
+
+CELLS = (
+    Cell("face", streams="face"),
+    Cell("context", streams="context"),
+    Cell("both"),
+    Cell("both, no attention", attention=False),
+    Cell("both, no fusion weights", fusion=False),
+    Cell("both, nothing hidden", hide="none"),
+    Cell("both, all faces hidden", hide="all"),
+    Cell("context, no attention", streams="context", attention=False),
+    Cell("face, not placed", "unplaced", streams="face"),
+    Cell("cue says nothing: context", "uninformative", streams="context"),
+    Cell("cue says nothing: both", "uninformative"),
+    Cell("mask only: context", "mask-only", streams="context"),
+    Cell("cue everywhere: context", "whole-frame", streams="context"),
+    Cell("cue everywhere: context, no attention", "whole-frame", streams="context",
+         attention=False),
+)  # fmt: skip
+CONTRASTS = (
+    ("both", "face"),
+    ("both", "context"),
+    ("both", "both, no attention"),
+    ("context", "context, no attention"),
+    ("both", "both, no fusion weights"),
+    ("both", "both, nothing hidden"),
+    ("both", "both, all faces hidden"),
+    ("cue says nothing: both", "face"),
+    ("cue everywhere: context", "cue everywhere: context, no attention"),
+)
+"""one minus the other, on the same test samples"""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent on every cell.
+
+    Attributes:
+        px: side of the pictures; face_px, context_px: of the streams as stored; crop: of the
+            context that a network sees.
+        counts: samples of each split.
+        rates: learning rates; the first seed is trained with each, and the one that is best by
+            validation holds for the other seeds. One rate is no search.
+        only: names of the cells that are run; none: all.
+    """
+
+    name: Literal["full", "reduced", "tiny"]
+    px: int
+    face_px: int
+    context_px: int
+    crop: int
+    counts: Mapping[str, int] = field(hash=False)
+    epochs: int
+    batch_size: int
+    rates: tuple[float, ...]
+    n_seeds: int
+    only: tuple[str, ...] = ()
+
+    def store_settings(self, cell: Cell) -> StoreSettings:
+        """What a cell's streams are stored as."""
+        side = self.context_px
+        return StoreSettings(
+            hide=cell.hide, face_px=self.face_px, context_width=side, context_height=side
+        )
+
+    def plan(self, cell: Cell, rate: float, seed: int, device: str) -> Plan:
+        """How a network of a cell is trained."""
+        regime = Regime(epochs=self.epochs, batch_size=self.batch_size, lr=rate, seed=seed)
+        return Plan(cell.architecture, regime, Augmentation(crop=self.crop), device)
+
+
+FULL = Effort(
+    "full", 256, 96, 128, 112, {"train": 40_000, "validation": 4_000, "test": 10_000},
+    epochs=20, batch_size=128, rates=(3e-4, 1e-3, 3e-3), n_seeds=5,
+)  # fmt: skip
+REDUCED = Effort(
+    "reduced", 128, 48, 72, 64, {"train": 6_000, "validation": 500, "test": 3_000},
+    epochs=10, batch_size=32, rates=(1.5e-3,), n_seeds=1,
+    only=("face", "context", "both", "both, no attention", "face, not placed",
+          "cue says nothing: both", "mask only: context"),
+)  # fmt: skip
+"""An hour of two cores, by counting: a core's second trains 61 samples of both streams, 189 of the
+face alone."""
+TINY = Effort(
+    "tiny", 64, 32, 36, 32, {"train": 48, "validation": 21, "test": 42},
+    epochs=1, batch_size=16, rates=(1e-3, 2e-3), n_seeds=2,
+)  # fmt: skip
+"""to see that everything runs"""
