@@ -12,14 +12,20 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from caer_build.caernet import networks
 from caer_build.caernet.baselines import BaselineSettings, torchvision_model
 from caer_build.caernet.c3d import C3DFeatures
+from caer_build.caernet.explaining import explain
+from caer_build.caernet.runs import TrainedRun
+from caer_build.cli.main import app
 from caer_build.errors import CheckpointError, ModelMissing, RecipeError
+from tests.toy_stills import face_picture, released_stills
 
 needs_torchvision = pytest.mark.skipif(
     find_spec("torchvision") is None, reason="torchvision is not installed (extra baselines)"
@@ -173,3 +179,37 @@ def test_a_torchvision_that_cannot_be_used_is_named() -> None:
         assert "ModelMissing: alexnet is torchvision's, which is not installed" in done.stderr
     elif done.returncode:
         assert "ModelMissing: torchvision does not work with torch" in done.stderr
+
+
+@pytest.mark.slow
+@needs_torchvision
+def test_a_frozen_one_is_trained_goes_on_and_is_explained(operators: None, tmp_path: Path) -> None:
+    """From the command line, on small pictures without boxes: nobody looks for faces."""
+    stills = released_stills(tmp_path / "toy", n_train=3, n_test=1)
+    for name in ("train.txt", "test.txt"):
+        (stills / name).unlink()
+    run = tmp_path / "run"
+    settings = ("architecture.weights=none", "architecture.frozen=true", "augmentation.crop=64",
+                "store.context_width=86", "store.context_height=64",
+                "regime.batch_size=8")  # fmt: skip
+    command = ["train", str(stills), "-o", str(run), "--model", "alexnet",
+               *(f"--set={assignment}" for assignment in settings)]  # fmt: skip
+    first, second = (convolutions_after(epochs, command, run) for epochs in (1, 2))
+    assert torch.equal(first, second)
+    assert not list(tmp_path.glob("faces-*"))
+    done = CliRunner().invoke(app, ["evaluate", str(run), str(stills)])
+    assert done.exit_code == 0, done.output
+    opened = TrainedRun.open(run)
+    assert [epoch["number"] for epoch in opened.said["epochs"]] == [1, 2]
+    picture = cv2.resize(face_picture(0, 0), (86, 64))
+    said = explain(opened.network(torch.device("cpu")), picture, picture, 64, torch.device("cpu"))
+    assert (said.by, said.weights) == ("Grad-CAM", None)
+    assert said.looked is not None
+    assert said.looked.sum() == pytest.approx(1)
+
+
+def convolutions_after(epochs: int, command: list[str], run: Path) -> torch.Tensor:
+    """The first convolution's weights after so many epochs."""
+    done = CliRunner().invoke(app, [*command, "--epochs", str(epochs)])
+    assert done.exit_code == 0, done.output
+    return load_file(run / "last.safetensors")["weights.features.features.0.weight"]
