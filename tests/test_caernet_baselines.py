@@ -181,7 +181,6 @@ def test_a_torchvision_that_cannot_be_used_is_named() -> None:
         assert "ModelMissing: torchvision does not work with torch" in done.stderr
 
 
-@pytest.mark.slow
 @needs_torchvision
 def test_a_frozen_one_is_trained_goes_on_and_is_explained(operators: None, tmp_path: Path) -> None:
     """From the command line, on small pictures without boxes: nobody looks for faces."""

@@ -138,7 +138,6 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert not list((tmp_path / "kept").glob("*/*.parquet"))
 
 
-@pytest.mark.slow
 def test_the_released_layout_is_trained_on_and_evaluated(released: Path, tmp_path: Path) -> None:
     """CAER-Net on four clips without boxes, from the command line; faces are looked for once."""
     run = tmp_path / "run"
