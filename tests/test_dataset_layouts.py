@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,10 +29,11 @@ from caer_build.dataset.layouts.choice import layout_of
 from caer_build.dataset.layouts.libraries import require_library
 from caer_build.dataset.layouts.webdataset import key_of
 from caer_build.dataset.metadata import read_rows
+from caer_build.dataset.reading import read_dataset
 from caer_build.errors import DatasetError, ModelMissing, RecipeError
 from caer_build.records import EMOTIONS, Item
 from tests.building import caer
-from tests.exporting import clip_id, still_id, toy_catalogue
+from tests.exporting import clip_id, split_of, still_id, toy_catalogue
 from tests.media import number_in
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -251,6 +253,23 @@ def test_coco_boxes_are_what_its_evaluation_takes(exported: Callable[[str], Path
         evaluation.accumulate()
         evaluation.summarize()
     assert evaluation.stats[0] == pytest.approx(1)
+
+
+def test_coco_without_our_tables_is_read_as_anybodys(
+    exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    bare = Path(shutil.copytree(exported("coco"), tmp_path / "coco"))
+    shutil.rmtree(bare / "metadata")
+    found = read_dataset(bare)
+    assert found.layout == "coco"
+    assert {(i.split, i.emotion, i.width, i.height) for i in found.items} == {
+        (split_of(k), EMOTIONS[k % 7], 96, 72) for k in range(12)
+    }
+    faces = [row for table in found.faces() for row in table.to_pylist()]
+    still = next(i for i in found.items if i.split == "train" and i.emotion == "Fear")
+    boxes = {f["is_target"]: (f["x1"], f["y1"], f["x2"], f["y2"])
+             for f in faces if f["item_id"] == still.item_id}  # fmt: skip
+    assert boxes == {True: (13, 5, 33, 29), False: (60, 8, 72, 20)}
 
 
 def test_coco_ids_are_the_same_in_every_export(
