@@ -12,7 +12,7 @@ import sys
 
 from benchmarks import reporting
 
-TRAINING = ("controlled", "ferplus")
+TRAINING = ("controlled", "ferplus", "training")
 NAMES = ("shots", "tracks", "identities", "build", "annotation", "labels", "export")
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from caer_build.caernet.networks import NetworkSettings
     from caer_build.caernet.regime import Regime
 
-__all__ = ["Epoch", "Plan", "train"]
+__all__ = ["Epoch", "Plan", "one_epoch", "source_of", "train"]
 Tell = Callable[[Epoch], None]
 TellStep = Callable[[int, int, int], None]
 
@@ -94,7 +94,7 @@ def train(
     """
     regime, device, architecture = plan.regime, torch.device(plan.device), plan.architecture
     set_up(device, plan.compute, architecture)
-    source = _source(store, device, plan.compute)
+    source = source_of(store, device, plan.compute)
     training, validation = (
         Batches(store, split, regime.batch_size, clips=architecture.n_dims == 3,
                 rank=ranks.rank, n_ranks=ranks.n, source=source)
@@ -113,7 +113,7 @@ def train(
             if _is_over(done, regime):
                 break
             began = time.perf_counter()
-            loss, accuracy = _one_epoch(
+            loss, accuracy = one_epoch(
                 called, optimizer, training, plan, number, tell_step=tell_step
             )
             probabilities = predict(
@@ -137,7 +137,8 @@ def train(
     return done
 
 
-def _source(store: FrameStore, device: torch.device, compute: Compute) -> Source:
+def source_of(store: FrameStore, device: torch.device, compute: Compute) -> Source:
+    """Where training takes its frames from: the device itself where they fit."""
     items = store.items
     parts = items.part[items.split.isin(["train", "validation"])].unique().astype(np.int64)
     n_bytes = sum(store.n_frames(int(part)) for part in parts) * store.settings.frame_bytes
@@ -146,16 +147,25 @@ def _source(store: FrameStore, device: torch.device, compute: Compute) -> Source
     return MappedSource(store, pinned=device.type == "cuda")
 
 
-def _one_epoch(
+def one_epoch(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     training: Batches,
     plan: Plan,
     number: int,
     *,
-    tell_step: TellStep,
+    tell_step: TellStep = lambda *_: None,
 ) -> tuple[float, float]:
-    """The mean loss and the accuracy of an epoch of training."""
+    """Train for an epoch: its mean loss and its accuracy.
+
+    Args:
+        network: laid out and compiled as it is to be called.
+        number: 1-based; order, windows, augmentation and learning rate depend on it.
+        tell_step: called after every step with the epoch, steps done, and all of the epoch.
+
+    Raises:
+        CheckpointError: if the loss is no number any more.
+    """
     regime, device, ranks = plan.regime, torch.device(plan.device), training.ranks
     objective = Objective(training, regime, plan.architecture.n_classes, device)
     network.train()
