@@ -32,7 +32,7 @@ $(STAMP): setup.cfg constraints.txt
 	@# torch first: its own pin, so that the next line has nothing to choose
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch
 	@echo "Torch is there. The other packages ..."
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[shots,train,demo,bench,test]'
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[shots,baselines,demo,bench,test]'
 	@rm -f .venv/installed-* && touch $@
 
 demo: setup

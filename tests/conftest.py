@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,28 @@ def postgresql() -> Iterator[str]:
         Path(folder).chmod(0o755)
         with postgresql_server(Path(folder, "server")) as url:
             yield url
+
+
+@pytest.fixture(scope="session")
+def operators() -> Iterator[None]:
+    """torchvision, wherever it is installed.
+
+    Its ordinary wheel is made for GPUs: beside a torch for CPUs its import ends at an operator
+    that is not there. It is declared here, and never called.
+    """
+    if find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed (extra baselines)")
+    library = None
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        from torch.library import Library
+
+        library = Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    yield
+    del library
 
 
 @pytest.fixture(scope="module")

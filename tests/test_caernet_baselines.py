@@ -1,8 +1,4 @@
-"""The baselines are the published networks, begin with given weights, and train what they should.
-
-torchvision's ordinary wheel is made for GPUs: beside a torch for CPUs its import ends at an
-operator that is not there. It is declared here, and never called.
-"""
+"""The baselines are the published networks, begin with given weights, train what they should."""
 
 from __future__ import annotations
 
@@ -27,10 +23,6 @@ from caer_build.cli.main import app
 from caer_build.errors import CheckpointError, ModelMissing, RecipeError
 from tests.toy_stills import face_picture, released_stills
 
-needs_torchvision = pytest.mark.skipif(
-    find_spec("torchvision") is None, reason="torchvision is not installed (extra baselines)"
-)
-
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
@@ -40,25 +32,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def operators() -> Iterator[None]:
-    """Declares what a torchvision without its library lacks."""
-    library = None
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    yield
-    del library
-
-
 def n_weights(module: torch.nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-@needs_torchvision
 @pytest.mark.parametrize(
     ("name", "millions"), [("alexnet", 61.1), ("vgg16", 138.4), ("resnet50", 25.6)]
 )
@@ -78,7 +55,6 @@ def test_the_size_of_c3d_is_the_published_one() -> None:
     assert [round(n / 1e6, 1) for n in whole.values()] == [78.4, 80.0]
 
 
-@needs_torchvision
 @pytest.mark.parametrize(
     ("name", "features"), [("alexnet", 9216), ("vgg16", 25088), ("resnet50", 2048)]
 )
@@ -134,7 +110,6 @@ def test_c3d_begins_with_the_weights_of_a_file(tmp_path: Path) -> None:
             networks.build(BaselineSettings("c3d", str(tmp_path / name)), pretrained=True)
 
 
-@needs_torchvision
 def test_resnet_begins_with_the_weights_of_a_file(operators: None, tmp_path: Path) -> None:
     theirs = torchvision_model("resnet50").state_dict()
     torch.save({k: t for k, t in theirs.items() if not k.startswith("fc")}, tmp_path / "r.pth")
@@ -145,7 +120,6 @@ def test_resnet_begins_with_the_weights_of_a_file(operators: None, tmp_path: Pat
     assert torch.equal(last, theirs["layer4.2.bn3.running_var"])
 
 
-@needs_torchvision
 def test_what_is_frozen_stays(operators: None) -> None:
     """Batch statistics, too; of a fine-tuned network everything moves."""
     for frozen in (True, False):
@@ -181,7 +155,6 @@ def test_a_torchvision_that_cannot_be_used_is_named() -> None:
         assert "ModelMissing: torchvision does not work with torch" in done.stderr
 
 
-@needs_torchvision
 def test_a_frozen_one_is_trained_goes_on_and_is_explained(operators: None, tmp_path: Path) -> None:
     """From the command line, on small pictures without boxes: nobody looks for faces."""
     stills = released_stills(tmp_path / "toy", n_train=3, n_test=1)

@@ -75,6 +75,8 @@ def test_figures_are_drawn(tmp_path: Path) -> None:
     assert seen[4, 60, 0] > seen[4, 60, 2] + 60, "red where it looks"
     assert seen[60, 4, 2] > seen[60, 4, 0] + 30, "blue where it does not"
     assert (overlaid(grey, None) == grey).all()
+    even = overlaid(grey, np.full((4, 4), 1 / 16)).astype(int)
+    assert even[..., 0].max() < 150, "red is nowhere if it looks everywhere alike"
     examples = [
         Example(grey[:48, :48], grey, "Sad", said, (0.3, 0.7), peak, 0.25)
         for said in ("Sad", "Happy", "Sad")

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from benchmarks.controlled.filling import export
 from benchmarks.controlled.setting import setting
 from caer_build.arrow import to_table
+from caer_build.caernet.baselines import torchvision_model
 from caer_build.caernet.published import ROWS, TABLES, PaperRow, rows_of
 from caer_build.caernet.resplitting import joined, with_all_splits
 from caer_build.caernet.table_figures import draw
@@ -291,3 +292,18 @@ def test_table_6_is_tested_on_one_and_trained_on_the_other(tmp_path: Path) -> No
     assert cells.name_of(whole.row) == cells.name_of(results["CAER-Net, AFEW"].row)
     drawn = draw(cells, 3, [whole], tmp_path / "figures")
     assert [file.name for file in drawn] == ["figure4-caer-net.png", "figure8-caer-net.png"]
+
+
+@pytest.mark.slow
+def test_figure_10_shows_where_vgg_and_caer_net_s_look(
+    operators: None, scenes: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "vgg16.pth"
+    torch.save(torchvision_model("vgg16").features.state_dict(prefix="features."), weights)
+    how = How(seeds=1, epochs=1, is_small=True, weights={"vgg16": str(weights)})
+    cells = Tables(read_dataset(scenes), None, tmp_path, how, lambda _: None)
+    rows = [row_of(name, 4) for name in ("Fine-tuned VGGNet", "CAER-Net-S")]
+    drawn = draw(cells, 4, [cells.cell(row) for row in rows], tmp_path)
+    assert [file.name for file in drawn] == ["figure9.png", "figure10.png"]
+    height, width = cv2.imread(str(drawn[1])).shape[:2]
+    assert min(width, height) > 1000, "four rows of pictures"

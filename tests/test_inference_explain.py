@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from caer_build.caernet import networks
 from caer_build.caernet.baselines import BaselineSettings
-from caer_build.caernet.explaining import explain, grad_cam
+from caer_build.caernet.explaining import explain
+from caer_build.caernet.grad_cam import as_shares, grad_cam
 from caer_build.caernet.runs import TrainedRun
 from caer_build.cli.main import app
 from caer_build.errors import DatasetError
@@ -79,26 +80,28 @@ def test_grad_cam_by_hand(frozen: bool) -> None:
     torch.manual_seed(0)
     network = networks.build(BaselineSettings("c3d", "none", frozen=frozen)).eval()
     network.classifier = nn.Sequential(nn.Linear(8192, 7))
-    maps = torch.zeros(1, 512, 2, 7, 7)
-    maps[0, 0, 0, 1, 2], maps[0, 0, 1, 4, 5], maps[0, 3, 0, 6, 6] = 3.0, 1.0, -5.0
+    maps = torch.zeros(2, 512, 2, 7, 7)
+    maps[:, 0, 0, 1, 2], maps[:, 0, 1, 4, 5], maps[:, 3, 0, 6, 6] = 3.0, 1.0, -5.0
 
     class Fixed(nn.Conv3d):
-        def forward(self, _: torch.Tensor) -> torch.Tensor:
-            return maps
+        def forward(self, given: torch.Tensor) -> torch.Tensor:
+            return maps[: len(given)]
 
     network.features.conv5b = Fixed(512, 512, 3)
     with torch.no_grad():
         network.classifier[0].weight.zero_()
         # The first channel's 4 x 4 pooled places speak for Happy, and against Sad.
         network.classifier[0].weight[3, :16], network.classifier[0].weight[5, :16] = 1, -1
-    clip = torch.zeros(1, 3, 16, 16, 16)
-    happy = grad_cam(network, clip, 3)
+    clips = torch.zeros(2, 3, 16, 16, 16)
+    happy, sad = grad_cam(network, clips, torch.tensor([3, 5]))
     assert happy.shape == (2, 7, 7)
     # Two places of the channel's 98 are positive and reach the pool: their slopes are 1.
     expected = torch.zeros(2, 7, 7, dtype=torch.float64)
     expected[0, 1, 2], expected[1, 4, 5] = 3 * 2 / 98, 1 * 2 / 98
     assert torch.allclose(happy, expected)
-    assert not grad_cam(network, clip, 5).any(), "what speaks against it is not shown"
+    assert not sad.any(), "what speaks against it is not shown"
+    even = as_shares(torch.stack([happy, sad]))[1]
+    assert even.flatten().tolist() == pytest.approx([1 / 49] * 49)
     assert all(p.grad is None for p in network.parameters())
     said = explain(network, np.zeros((16, 32, 32, 3), np.uint8),
                    np.zeros((16, 20, 27, 3), np.uint8), 16, CPU)  # fmt: skip

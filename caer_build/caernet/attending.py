@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from caer_build.caernet.augment import prepared
+from caer_build.caernet.baselines import Baseline
+from caer_build.caernet.grad_cam import as_shares, grad_cam
 from caer_build.caernet.predicting import infer
 
 if TYPE_CHECKING:
@@ -27,8 +30,8 @@ class Insights:
 
     Attributes:
         probabilities: (n, classes) float64.
-        attention: (n, H', W'), each map sums to 1; mean over time, too. None without context
-            attention.
+        attention: (n, H', W'), each map sums to 1; mean over time, too. Of a baseline Grad-CAM
+            of what it says. None of a CAER-Net without context attention.
         fusion: (n, 2), the weights of face and context. None without fusion attention.
     """
 
@@ -48,9 +51,11 @@ def insights(network: nn.Module, batches: Batches, device: torch.device, crop: i
         said = infer(network, batch, device, crop)
         counts.index_add_(0, batch.items, torch.ones(len(batch.items), dtype=torch.float64))
         found = {"probabilities": torch.softmax(said.logits.double(), 1), "fusion": said.fusion}
-        if said.attention is not None:
-            maps = said.attention.double()
-            found["attention"] = maps.mean(1) if maps.dim() == 4 else maps
+        maps = said.attention
+        if isinstance(network, Baseline):
+            context = prepared(batch.contexts.to(device), None, crop)
+            maps = grad_cam(network, context, said.logits.argmax(1))
+        found["attention"] = None if maps is None else as_shares(maps.double())
         for name, values in found.items():
             if values is not None:
                 whole = sums.setdefault(

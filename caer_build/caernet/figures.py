@@ -4,8 +4,9 @@
 
     4   what each stream was given, and which of them was trusted
     7   what is taken for what, of the face alone and of both
-    8   where the context stream looks, with the faces hidden and without     (10: of stills)
+    8   where the context stream looks, with the faces hidden and without
     9   how often each emotion is found, network by network
+    10  where the fine-tuned VGG looks (Grad-CAM), and where the context stream does
 """
 
 from __future__ import annotations
@@ -153,7 +154,8 @@ def overlaid(context: Pixels, attention: Shares | None) -> Pixels:
     if attention is None:
         return context
     height, width = context.shape[:2]
-    heat = attention / attention.max()
+    # Even looking is never drawn as if it were a peak.
+    heat = attention / max(attention.max(), 2 * attention.mean())
     large = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     grey = np.round(255 * large.clip(0, 1)).astype(np.uint8)
     coloured = cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)

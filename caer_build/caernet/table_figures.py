@@ -40,16 +40,32 @@ class Looked:
 
 
 def draw(tables: Tables, table: int, results: Sequence[CellResult], out: Path) -> list[Path]:
-    """Draw the figures of a table whose cells were run: 4, 7 and 8 of table 3, 9 of table 4."""
+    """Draw the figures of a table whose cells were run: 4, 7 and 8 of table 3, 9 and 10 of 4."""
     there = {r.row.name: r for r in results if r.confusions is not None}
     if table == 3:
         return [file for model in _NAMES for file in _of_ablations(tables, model, there, out)]
-    if table == 4 and there:
-        file = out / "figure9.png"
-        counts = {name: r.confusions for name, r in there.items() if r.confusions is not None}
-        figures.per_category(counts, file)
-        return [file]
+    if table == 4:
+        return list(_of_peers(tables, there, out))
     return []
+
+
+def _of_peers(tables: Tables, there: Mapping[str, CellResult], out: Path) -> Iterator[Path]:
+    counts = {name: r.confusions for name, r in there.items() if r.confusions is not None}
+    if counts:
+        file = out / "figure9.png"
+        figures.per_category(counts, file)
+        yield file
+    vgg, own = there.get("Fine-tuned VGGNet"), there.get("CAER-Net-S")
+    if vgg is None or own is None:
+        return
+    peers = {
+        f"{vgg.row.name}, Grad-CAM": (vgg.row, _looked(tables, vgg.row)),
+        f"{own.row.name}, attention": (own.row, _looked(tables, own.row)),
+    }
+    chosen = _chosen(*(looked for _, looked in peers.values()))
+    file = out / "figure10.png"
+    figures.attention_maps(_panels(tables, peers, chosen), file)
+    yield file
 
 
 def _of_ablations(
@@ -71,25 +87,29 @@ def _of_ablations(
     file = out / f"figure4-{model}.png"
     figures.fusion_weights(_examples(tables, whole.row, with_hiding, chosen), file)
     yield file
-    panels = {"faces hidden": (whole.row, with_hiding)}
+    panels = {f"{name}, faces hidden": (whole.row, with_hiding)}
     if shown is not None:
-        panels["faces not hidden"] = (shown.row, _looked(tables, shown.row))
+        panels[f"{name}, faces not hidden"] = (shown.row, _looked(tables, shown.row))
     file = out / f"figure8-{model}.png"
-    figures.attention_maps(
-        {
-            f"{name}, {how}{_said(looked)}": _examples(tables, row, looked, chosen)
-            for how, (row, looked) in panels.items()
-        },
-        file,
-    )
+    figures.attention_maps(_panels(tables, panels, chosen), file)
     yield file
+
+
+def _panels(
+    tables: Tables, named: Mapping[str, tuple[PaperRow, Looked]], chosen: Sequence[int]
+) -> dict[str, list[Example]]:
+    """What each network saw of the same items; its name says how much it looks at faces."""
+    return {
+        f"{name}{_said(looked)}": _examples(tables, row, looked, chosen)
+        for name, (row, looked) in named.items()
+    }
 
 
 def _said(looked: Looked) -> str:
     if looked.mass is None:
         return ""
     mass = float(looked.mass.nanmean())
-    return f": {mass:.1%} of the attention on the target's face ({looked.area:.1%} if even)"
+    return f": {mass:.1%} on the target's face ({looked.area:.1%} if even)"
 
 
 def _looked(tables: Tables, row: PaperRow) -> Looked:
@@ -108,10 +128,11 @@ def _looked(tables: Tables, row: PaperRow) -> Looked:
     return Looked(batches, found, mass, area)
 
 
-def _chosen(looked: Looked) -> list[int]:
-    """Items of as many emotions as there are, of each the one it is surest of being right."""
-    labels = looked.batches.labels
-    surest = looked.found.probabilities[torch.arange(len(labels)), labels]
+def _chosen(*networks: Looked) -> list[int]:
+    """Items of as many emotions as there are, of each the one that all say surest."""
+    labels = networks[0].batches.labels
+    own = torch.arange(len(labels))
+    surest = torch.stack([n.found.probabilities[own, labels] for n in networks]).amin(0)
     best = [
         int(mine[surest[mine].argmax()])
         for k in range(len(EMOTIONS))

@@ -64,7 +64,7 @@ def tables(
     Example: [bold]caer tables CAER-S -o tables --table 3 --seeds 5 --device cuda[/bold]
 
     What was run is not run again: stop it, and the same command goes on. Rows that cannot be run
-    say why. Figures 4, 7, 8 (with table 3) and 9 (with table 4) are drawn of the same runs.
+    say why. Figures 4, 7, 8 (with table 3), 9 and 10 (with table 4) are drawn of the same runs.
     """
     from caer_build.caernet import table_figures
     from caer_build.caernet.distributed import device_of
