@@ -112,6 +112,18 @@ def postgresql() -> Iterator[str]:
             yield url
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """torch computes with one thread: for pictures this small, threads that wait for one another
+    on a busy machine take minutes."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def operators() -> Iterator[None]:
     """torchvision, wherever it is installed.

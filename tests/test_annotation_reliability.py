@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -11,7 +12,7 @@ from random import Random
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
@@ -70,18 +71,21 @@ def test_alpha_of_real_answers(data: Path) -> None:
     assert (found.n_clips, found.reason) == (584, None)
 
 
-@settings(deadline=None)
 @given(answers())
+@example(observed([".aaaaaaa", "baaaaaaa"]))
 def test_alpha_is_the_librarys(rows: Rows) -> None:
     rated = ratings(rows)
     found = krippendorff_alpha(rated, resamples=10)
     table = np.full((len(rated.annotators), len(rated.clips)), np.nan)
     table[rated.annotator, rated.clip] = rated.category
+    try:
+        expected = krippendorff.alpha(table, level_of_measurement="nominal")
+    except ValueError:
+        expected = math.nan
     if found.value is None:
-        with pytest.raises(ValueError, match=r"domain|value|unit"):
-            krippendorff.alpha(table, level_of_measurement="nominal")
+        # Where all that can be compared is the same, the library divides by 0, and says nan.
+        assert math.isnan(expected)
         return
-    expected = krippendorff.alpha(table, level_of_measurement="nominal")
     assert found.value == pytest.approx(expected, abs=1e-12)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,11 @@ from benchmarks.controlled.ceilings import (
     together,
     unweighted_ceiling,
 )
+from benchmarks.controlled.cues import moved
 from benchmarks.controlled.face_pool import FacePool
 from benchmarks.controlled.filling import export, fill
 from benchmarks.controlled.sampling import HIGH, LOW, Sample, Square, draw
-from benchmarks.controlled.scenes import background, face_boxes, picture_of
+from benchmarks.controlled.scenes import background, face_boxes, pictures_of
 from benchmarks.controlled.setting import CHANCE, SETTINGS, SPLITS, Setting, setting
 from caer_build.caernet.framestore import StoreSettings, part_folder
 from caer_build.caernet.storing import make_store
@@ -219,22 +221,57 @@ def test_pictures_show_the_truth(data: Path) -> None:
     main, plain = setting("main", 128), setting("mask-only", 128)
     for index in range(20):
         sample = draw(main, "test", index, pool)
-        picture = picture_of(sample, main, pool)
-        assert (picture == picture_of(sample, main, pool)).all()
+        (picture,) = pictures_of(sample, main, pool)
+        assert (picture == next(pictures_of(sample, main, pool))).all()
         (x1, y1, x2, y2), others = face_boxes(sample, main)
         face = picture[y1:y2, x1:x2]
         assert (face[:, :, 0] == face[:, :, 2]).all(), "faces are grey"
         assert len(others) == (sample.bystander is not None)
         # Of mask only, what is not the face is one grey.
-        alone = picture_of(sample, plain, pool)
+        (alone,) = pictures_of(sample, plain, pool)
         assert (alone[y1:y2, x1:x2] == face).all()
         alone[y1:y2, x1:x2] = 128
         assert (alone == 128).all()
     sample = next(s for k in range(99) if (s := draw(main, "test", k, pool)).cue_state == 2)
     x, y, side = (value * 128 for value in (sample.cue or pytest.fail("none")).place)
-    patch = picture_of(sample, main, pool)[int(y) : int(y + side), int(x) : int(x + side)]
+    (shown,) = pictures_of(sample, main, pool)
+    patch = shown[int(y) : int(y + side), int(x) : int(x + side)]
     near = np.abs(patch.astype(int) - sample.cue.colour).max(2) < 8  # type: ignore[union-attr]
     assert 0.15 < near.mean() < 0.9, "the cue is drawn where it is said to be"
+
+
+def test_only_motion_tells_and_no_frame_of_it(data: Path) -> None:
+    """Where a mark is at first, within its place, is alike for every emotion but for the shape of
+    the path; in the world that is frozen nothing moves at all."""
+    pool = FacePool()
+    motion, frozen = setting("motion", 64), setting("frozen", 64)
+    for index in range(12):
+        sample = draw(motion, "test", index, pool)
+        clip = np.stack(list(pictures_of(sample, motion, pool))).astype(int)
+        assert clip.shape == (16, 64, 64, 3)
+        still = np.stack(list(pictures_of(sample, frozen, pool)))
+        assert (still == clip[0]).all()
+        changed = (clip != clip[0]).any((0, 3))
+        if sample.cue is None:
+            assert not changed.any()
+            continue
+        x, y, side = (value * 64 for value in sample.cue.place)
+        inside = np.zeros_like(changed)
+        inside[int(y) : int(y + side) + 2, int(x) : int(x + side) + 2] = True
+        assert changed.any()
+        assert not (changed & ~inside).any(), "it stays in its place"
+    cue = replace(draw(motion, "test", 0, pool).cue or pytest.fail("none"), phase=0.1)
+    places = {
+        kind: [moved(replace(cue, kind=kind), k / 16).place for k in range(16)]
+        for kind in range(7)
+    }  # fmt: skip
+    assert len({tuple(path) for path in places.values()}) == 7
+    one_way, other_way = np.array(places[0]), np.array(places[1])
+    middle = cue.place[1] + cue.place[2] / 4
+    assert one_way[:, 0] == pytest.approx(other_way[:, 0])
+    assert one_way[:, 1] - middle == pytest.approx(middle - other_way[:, 1])
+    assert context_ceiling(frozen) == CHANCE
+    assert context_ceiling(motion) == context_ceiling(MAIN)
 
 
 def test_a_store_holds_what_the_exported_folder_holds(data: Path, tmp_path: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks.controlled.cells import CELLS, CONTRASTS, FULL, REDUCED, TINY
 from benchmarks.controlled.face_pool import FacePool
@@ -19,12 +17,7 @@ from benchmarks.controlled.running import Outcome, outcome_of, run_cell
 BY_NAME = {cell.name: cell for cell in CELLS}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_every_cell_has_the_same_effort_and_enough_of_it() -> None:
@@ -68,6 +61,14 @@ def test_a_cell_runs_once_and_goes_on(data: Path, tmp_path: Path) -> None:
     found = {(row.system, row.metric) for row in rows(TINY, {"both": third})}
     assert {("both", "accuracy"), ("both", "attention_on_face")} <= found
     assert ("ceiling, perfect reader", "accuracy") in found
+
+
+@pytest.mark.slow
+def test_a_cell_of_clips_is_run_on_clips(data: Path, tmp_path: Path) -> None:
+    outcome = run_cell(BY_NAME["motion: both"], TINY, tmp_path, "cpu", lambda _: None)
+    assert outcome.predicted.shape == (2, 14)
+    found = {(row.system, row.metric) for row in rows(TINY, {"motion: both": outcome})}
+    assert {("motion: both", "accuracy"), ("motion: both", "attention_on_face")} <= found
 
 
 def test_figures_of_answers_that_are_known(data: Path) -> None:

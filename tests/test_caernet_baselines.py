@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,13 +22,7 @@ from caer_build.cli.main import app
 from caer_build.errors import CheckpointError, ModelMissing, RecipeError
 from tests.toy_stills import face_picture, released_stills
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def n_weights(module: torch.nn.Module) -> int:

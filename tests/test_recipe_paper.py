@@ -135,6 +135,7 @@ def test_the_second_decode_is_counted_apart(followed: Path) -> None:
     assert 0 < int(str(facts(followed, "tracks")["redecoded_frames"])) <= N_FRAMES
 
 
+@pytest.mark.slow
 def test_the_same_again_is_the_same_to_the_byte(followed: Path, toy: Path, tmp_path: Path) -> None:
     options = ("--recipe", "paper", "--until", "identities", "--workers", "1")
     build(tmp_path / "again", toy, options=options)

@@ -30,7 +30,7 @@ FEW = (SHOTS[6], SHOTS[20])
 """a short shot and a dissolve: what does not depend on the length is tested on 34 frames"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[pytest.param("whole", marks=pytest.mark.slow)])
 def sample(tmp_path_factory: pytest.TempPathFactory) -> SamplePaths:
     return make_sample(tmp_path_factory.mktemp("sample") / "new" / "folder")
 
@@ -173,7 +173,6 @@ def test_every_piece_is_credited(sample: SamplePaths, truth: dict[str, Any]) -> 
     assert sha256_of(sample.episode) in text
 
 
-@pytest.mark.slow
 def test_the_whole_episode_comes_again_byte_for_byte(sample: SamplePaths, tmp_path: Path) -> None:
     for first, second in zip(sample.all(), make_sample(tmp_path).all(), strict=True):
         assert first.read_bytes() == second.read_bytes()

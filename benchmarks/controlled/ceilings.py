@@ -45,14 +45,14 @@ def face_ceiling(setting: Setting, face: Sequence[float]) -> float:
 
 def context_ceiling(setting: Setting) -> float:
     """With the context alone."""
-    if setting.scenery != "drawn":
+    if not setting.has_cue:
         return CHANCE
     return sum(p * alone(setting.reliability_of(s)) for s, p in enumerate(setting.cue_shares))
 
 
 def ceiling(setting: Setting, face: Sequence[float]) -> float:
     """With both, the weight of each chosen by what is seen of it: the blur, the cue's state."""
-    if setting.scenery != "drawn":
+    if not setting.has_cue:
         return face_ceiling(setting, face)
     return sum(
         p * q * together(a, setting.reliability_of(state))
@@ -64,7 +64,7 @@ def ceiling(setting: Setting, face: Sequence[float]) -> float:
 def unweighted_ceiling(setting: Setting, face: Sequence[float]) -> float:
     """With both, by an observer who is blind to blur and faintness, and knows only their means:
     what :func:`ceiling` has more than this is what weighting sample by sample can bring."""
-    if setting.scenery != "drawn":
+    if not setting.has_cue:
         return face_ceiling(setting, face)
     mean = sum(p * a for p, a in zip(setting.blur_shares, face, strict=True))
     absent = setting.cue_shares[ABSENT]

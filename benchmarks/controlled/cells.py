@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from benchmarks.controlled.setting import SETTINGS
 from caer_build.caernet.architecture import Architecture, Streams
 from caer_build.caernet.augment import Augmentation
 from caer_build.caernet.framestore import Hide, StoreSettings
@@ -31,9 +32,14 @@ class Cell:
     hide: Hide = "target"
 
     @property
+    def is_of_clips(self) -> bool:
+        return SETTINGS[self.world].n_frames > 1
+
+    @property
     def architecture(self) -> Architecture:
+        n_dims = 3 if self.is_of_clips else 2
         return Architecture(
-            2, self.streams, context_attention=self.attention, fusion_attention=self.fusion
+            n_dims, self.streams, context_attention=self.attention, fusion_attention=self.fusion
         )
 
 
@@ -53,6 +59,10 @@ CELLS = (
     Cell("cue everywhere: context", "whole-frame", streams="context"),
     Cell("cue everywhere: context, no attention", "whole-frame", streams="context",
          attention=False),
+    Cell("motion: face", "motion", streams="face"),
+    Cell("motion: context", "motion", streams="context"),
+    Cell("motion: both", "motion"),
+    Cell("motion frozen: context", "frozen", streams="context"),
 )  # fmt: skip
 CONTRASTS = (
     ("both", "face"),
@@ -64,6 +74,9 @@ CONTRASTS = (
     ("both", "both, all faces hidden"),
     ("cue says nothing: both", "face"),
     ("cue everywhere: context", "cue everywhere: context, no attention"),
+    ("motion: both", "motion: face"),
+    ("motion: both", "motion: context"),
+    ("motion: context", "motion frozen: context"),
 )
 """one minus the other, on the same test samples"""
 
@@ -75,7 +88,7 @@ class Effort:
     Attributes:
         px: side of the pictures; face_px, context_px: of the streams as stored; crop: of the
             context that a network sees.
-        counts: samples of each split.
+        counts: samples of each split; and clip_counts, of clips.
         rates: learning rates; the first seed is trained with each, and the one that is best by
             validation holds for the other seeds. One rate is no search.
         only: names of the cells that are run; none: all.
@@ -91,7 +104,12 @@ class Effort:
     batch_size: int
     rates: tuple[float, ...]
     n_seeds: int
+    clip_counts: Mapping[str, int] = field(hash=False)
     only: tuple[str, ...] = ()
+
+    def counts_of(self, cell: Cell) -> Mapping[str, int]:
+        """Samples of each split."""
+        return self.clip_counts if cell.is_of_clips else self.counts
 
     def store_settings(self, cell: Cell) -> StoreSettings:
         """What a cell's streams are stored as."""
@@ -109,10 +127,12 @@ class Effort:
 FULL = Effort(
     "full", 256, 96, 128, 112, {"train": 40_000, "validation": 4_000, "test": 10_000},
     epochs=20, batch_size=128, rates=(3e-4, 1e-3, 3e-3), n_seeds=5,
+    clip_counts={"train": 8_000, "validation": 1_000, "test": 4_000},
 )  # fmt: skip
 REDUCED = Effort(
     "reduced", 128, 48, 72, 64, {"train": 6_000, "validation": 500, "test": 3_000},
     epochs=10, batch_size=32, rates=(1.5e-3,), n_seeds=1,
+    clip_counts={"train": 500, "validation": 100, "test": 500},
     only=("face", "context", "both", "both, no attention", "face, not placed",
           "cue says nothing: both", "mask only: context"),
 )  # fmt: skip
@@ -121,5 +141,6 @@ face alone."""
 TINY = Effort(
     "tiny", 64, 32, 36, 32, {"train": 48, "validation": 21, "test": 42},
     epochs=1, batch_size=16, rates=(1e-3, 2e-3), n_seeds=2,
+    clip_counts={"train": 16, "validation": 7, "test": 14},
 )  # fmt: skip
 """to see that everything runs"""

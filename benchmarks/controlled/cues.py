@@ -1,10 +1,14 @@
-"""The emblems that speak for an emotion, and the shapes that speak for none.
+"""The emblems that speak for an emotion, the ways of moving that do, and the shapes that do not.
 
 Each is one or more outlines in a square from -1 to 1, y downwards; where outlines lie in one
 another they cut holes. Colour, size, turn and place are drawn by the sampling and mean nothing.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -58,6 +62,37 @@ SHAPES: tuple[Outlines, ...] = (
     [_round(21, 1, 0.25, 0.75)],
 )
 """disc, square, hexagon, flat disc, half disc"""
+
+MOVING = EMBLEMS[0]
+"""what moves, whichever emotion is told by how"""
+_PATHS: tuple[Callable[[float], tuple[float, float]], ...] = (
+    lambda t: (math.cos(t), math.sin(t)),
+    lambda t: (math.cos(t), -math.sin(t)),
+    lambda t: (math.cos(t), 0.0),
+    lambda t: (0.0, math.cos(t)),
+    lambda t: (math.cos(t), math.cos(t)),
+    lambda t: (math.cos(t), -math.cos(t)),
+    lambda t: (math.cos(2 * t), 0.0),
+)
+"""round one way, round the other, across, up and down, along either diagonal, across twice as
+fast: for the emotions in their order, one round in all frames"""
+_SIZE, _REACH = 0.5, 0.25
+"""of what moves, and how far from the middle; shares of the cue's side"""
+
+
+def moved(mark: Mark, time: float) -> Mark:
+    """A moving cue at a time, [0, 1) of a round: a smaller mark somewhere in its place."""
+    left, top, side = mark.place
+    dx, dy = _PATHS[mark.kind](2 * math.pi * (mark.phase + time))
+    corner = (1 - _SIZE) / 2
+    return replace(
+        mark,
+        place=(
+            left + (corner + _REACH * dx) * side,
+            top + (corner + _REACH * dy) * side,
+            _SIZE * side,
+        ),
+    )
 
 
 def paint(picture: Picture, outlines: Outlines, mark: Mark) -> None:

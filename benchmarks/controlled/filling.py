@@ -20,7 +20,7 @@ import cv2
 
 from benchmarks.controlled.face_pool import FacePool
 from benchmarks.controlled.sampling import Sample, draw
-from benchmarks.controlled.scenes import face_boxes, picture_of
+from benchmarks.controlled.scenes import face_boxes, pictures_of
 from benchmarks.controlled.setting import CUE_STATES, SPLITS, Setting
 from caer_build.caernet.framestore import (
     PARTS,
@@ -108,7 +108,7 @@ def _make(part: _Part) -> None:
     items = [_item(sample, part.world) for sample in samples.values()]
 
     def frames(item: Item) -> Iterator[Frame]:
-        yield streams(samples[item.item_id], part.world, part.settings)
+        yield from streams(samples[item.item_id], part.world, part.settings)
 
     write_part(part_folder(part.folder, part.number), items, frames)
 
@@ -118,25 +118,32 @@ def item_id(split: str, index: int) -> str:
     return f"{split}-{index:06d}"
 
 
-def streams(sample: Sample, world: Setting, settings: StoreSettings) -> Frame:
-    """What the two streams see of a sample: exactly what they see of a data set's picture."""
-    picture = picture_of(sample, world, _pool())
+def streams(sample: Sample, world: Setting, settings: StoreSettings) -> Iterator[Frame]:
+    """What the two streams see of a sample: exactly what they see of a data set's pictures."""
     target, others = face_boxes(sample, world)
-    face, context = streams_of(picture, target, others, settings)
-    return face, context, True
+    for picture in pictures_of(sample, world, _pool()):
+        face, context = streams_of(picture, target, others, settings)
+        yield face, context, True
 
 
 def _item(sample: Sample, world: Setting) -> Item:
     row = _pool().row(sample.split, sample.label, sample.face)
     return Item(
-        item_id(sample.split, sample.index), "still", None, sample.split, EMOTIONS[sample.label],
-        n_frames=1, width=world.px, height=world.px, group_id=f"ferplus-{sample.split}-{row:05d}",
-    )  # fmt: skip
+        item_id(sample.split, sample.index),
+        "still" if world.n_frames == 1 else "clip",
+        None,
+        sample.split,
+        EMOTIONS[sample.label],
+        n_frames=world.n_frames,
+        width=world.px,
+        height=world.px,
+        group_id=f"ferplus-{sample.split}-{row:05d}",
+    )
 
 
 def export(folder: Path, world: Setting, counts: Mapping[str, int]) -> None:
-    """Write the first samples of each split as a data set that anybody reads: PNG and COCO, and
-    the truth about each in ``truth.csv``."""
+    """Write the first samples of each split of a world of stills as a data set that anybody reads:
+    PNG and COCO, and the truth about each in ``truth.csv``."""
     (folder / "annotations").mkdir(parents=True)
     with (folder / "truth.csv").open("w", newline="") as file:
         truth = csv.writer(file)
@@ -147,7 +154,8 @@ def export(folder: Path, world: Setting, counts: Mapping[str, int]) -> None:
             for index in range(counts[split]):
                 sample = draw(world, split, index, _pool())
                 name = f"{item_id(split, index)}.png"
-                cv2.imwrite(str(folder / split / name), picture_of(sample, world, _pool()))
+                picture = next(pictures_of(sample, world, _pool()))
+                cv2.imwrite(str(folder / split / name), picture)
                 emotion = EMOTIONS[sample.label]
                 images.append({"id": index, "file_name": name, "width": world.px,
                                "height": world.px, "emotion": emotion})  # fmt: skip

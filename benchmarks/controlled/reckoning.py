@@ -43,7 +43,7 @@ class Truth:
 def truth_of(cell: Cell, effort: Effort, pool: FacePool) -> Truth:
     """Drawn again: it is the same."""
     world = setting(cell.world, effort.px)
-    samples = [draw(world, "test", k, pool) for k in range(effort.counts["test"])]
+    samples = [draw(world, "test", k, pool) for k in range(effort.counts_of(cell)["test"])]
     return Truth(
         samples,
         np.array([s.label for s in samples]),

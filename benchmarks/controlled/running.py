@@ -110,7 +110,7 @@ def _tested(
     """A run's answers on the test split."""
     network = CAERNet(cell.architecture).to(device)
     checkpoint.load_weights(folder / checkpoint.BEST, network)
-    test = Batches(store, "test", effort.batch_size, clips=False)
+    test = Batches(store, "test", effort.batch_size, clips=cell.is_of_clips)
     seen = insights(network, test, torch.device(device), effort.crop)
     found: dict[str, npt.NDArray[Any]] = {"predicted": seen.probabilities.argmax(1).numpy()}
     if seen.attention is not None:
@@ -124,7 +124,7 @@ def _store(cell: Cell, effort: Effort, place: Path, say: Say) -> FrameStore:
     folder = place / "stores" / f"{cell.world}-{cell.hide}"
     say(f"{cell.name}: samples of {cell.world} in {folder.name}")
     world = setting(cell.world, effort.px)
-    return fill(folder, world, effort.store_settings(cell), effort.counts, lambda *_: None)
+    return fill(folder, world, effort.store_settings(cell), effort.counts_of(cell), lambda *_: None)
 
 
 def _plan(cell: Cell, effort: Effort) -> str:

@@ -51,6 +51,7 @@ class Mark:
         turn: degrees.
         colour: BGR grey levels.
         is_faint: drawn half through.
+        phase: where on its way a moving cue is at first, [0, 1) of a round.
     """
 
     kind: int
@@ -58,6 +59,7 @@ class Mark:
     turn: float
     colour: tuple[int, int, int]
     is_faint: bool
+    phase: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def draw(setting: Setting, split: str, index: int, faces: FaceSource) -> Sample:
         kind = (label + 1 + int(u[5] * (N_CLASSES - 1))) % N_CLASSES
     cue = None
     if state != ABSENT:
-        cue = Mark(kind, layout.cue, layout.turn, layout.colour, state == 1)
+        cue = Mark(kind, layout.cue, layout.turn, layout.colour, state == 1, layout.phase)
     bystander = None
     if layout.bystander is not None and u[6] < setting.bystander:
         other = int(u[7] * N_CLASSES)
@@ -125,6 +127,7 @@ class _Layout:
     cue: Square
     turn: float
     colour: tuple[int, int, int]
+    phase: float
     bystander: Square | None
     distractors: tuple[Mark, ...]
 
@@ -148,7 +151,8 @@ def _layout(rng: np.random.Generator) -> _Layout:
         if place is not None:
             taken.append(place)
             distractors.append(Mark(kind, place, _turn(rng), _colour(rng), is_faint))
-    return _Layout(face, cue, turn, colour, bystander, tuple(distractors))
+    phase = float(rng.random())
+    return _Layout(face, cue, turn, colour, phase, bystander, tuple(distractors))
 
 
 def _square(rng: np.random.Generator, sides: tuple[float, float]) -> Square:

@@ -1,15 +1,24 @@
-"""From a sample's truth to its picture: a drawn room, marks in it, real faces."""
+"""From a sample's truth to its pictures: a drawn room, marks in it, real faces."""
 
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.controlled.cues import EMBLEMS, SHAPES, Picture, everywhere, paint
+from benchmarks.controlled.cues import (
+    EMBLEMS,
+    MOVING,
+    SHAPES,
+    Picture,
+    everywhere,
+    moved,
+    paint,
+)
 from benchmarks.controlled.face_pool import FacePool
 from benchmarks.controlled.sampling import Sample, Square
 from benchmarks.controlled.setting import Setting
@@ -35,8 +44,8 @@ def face_boxes(sample: Sample, setting: Setting) -> tuple[PixelBox, list[PixelBo
     return pixel_box(sample.place, setting.px), others
 
 
-def picture_of(sample: Sample, setting: Setting, faces: FacePool) -> Picture:
-    """The picture of a sample, (px, px, 3) BGR."""
+def pictures_of(sample: Sample, setting: Setting, faces: FacePool) -> Iterator[Picture]:
+    """The pictures of a sample, one of a still; (px, px, 3) BGR."""
     picture = np.full((setting.px, setting.px, 3), _GREY, np.uint8)
     if setting.scenery == "drawn":
         picture = background(sample.background, setting)
@@ -47,7 +56,13 @@ def picture_of(sample: Sample, setting: Setting, faces: FacePool) -> Picture:
         _paste(picture, faces.picture(sample.split, label, which), others[0])
     face = faces.picture(sample.split, sample.label, sample.face)
     _paste(picture, blurred(face, setting.blurs[sample.blur]), target)
-    return picture
+    moving = sample.cue if setting.cue in ("moving", "frozen") else None
+    for number in range(setting.n_frames):
+        shown = picture.copy()
+        if moving is not None:
+            time = number / setting.n_frames if setting.cue == "moving" else 0.0
+            paint(shown, MOVING, moved(moving, time))
+        yield shown
 
 
 def blurred(face: Picture, sigma: float) -> Picture:
@@ -92,7 +107,7 @@ def _paint_marks(picture: Picture, sample: Sample, setting: Setting) -> None:
         return
     for mark in sample.distractors:
         paint(picture, SHAPES[mark.kind], mark)
-    if cue is not None:
+    if cue is not None and setting.cue == "among":
         paint(picture, EMBLEMS[cue.kind], cue)
 
 

@@ -29,11 +29,14 @@ class Setting:
         cue_shares: how often the cue is absent, faint and clear.
         reliability: how often a faint and a clear cue is the label's; else it is one of the other
             six, each as likely.
-        cue: "among": one emblem among distractors; "everywhere": the emblem all over the frame.
+        cue: "among": one emblem among distractors; "everywhere": the emblem all over the frame;
+            "moving": an emblem that is always the same, and tells the emotion by how it moves;
+            "frozen": all frames show one moment of that, so that nothing is told.
         scenery: "drawn": a scene; "plain": one grey, nothing in it but the face; "none": the face
             fills the picture.
         bystander: how often there is a second face, whose emotion says nothing about the label.
         n_backgrounds: of each split, all different.
+        n_frames: 1: a still; else a clip.
         seed: of everything.
     """
 
@@ -42,11 +45,17 @@ class Setting:
     blur_shares: tuple[float, ...] = (0.4, 0.3, 0.3)
     cue_shares: tuple[float, float, float] = (0.3, 0.3, 0.4)
     reliability: tuple[float, float] = (0.5, 0.85)
-    cue: Literal["among", "everywhere"] = "among"
+    cue: Literal["among", "everywhere", "moving", "frozen"] = "among"
     scenery: Literal["drawn", "plain", "none"] = "drawn"
     bystander: float = 0.3
     n_backgrounds: int = 2000
+    n_frames: int = 1
     seed: int = 2019
+
+    @property
+    def has_cue(self) -> bool:
+        """Whether the scene tells anything."""
+        return self.scenery == "drawn" and self.cue != "frozen"
 
     def reliability_of(self, state: int) -> float:
         """How often a cue of that state is the label's, [0, 1]; of one that is absent: chance."""
@@ -59,6 +68,9 @@ SETTINGS = {
     "uninformative": Setting(reliability=(CHANCE, CHANCE)),
     "mask-only": Setting(scenery="plain"),
     "whole-frame": Setting(cue="everywhere"),
+    # For CAER-Net: what is told is in no single frame, and in the frozen ones not at all.
+    "motion": Setting(cue="moving", n_frames=16),
+    "frozen": Setting(cue="frozen", n_frames=16),
     # What a network makes of the faces alone, for the ceilings.
     "unplaced": Setting(scenery="none"),
 }
