@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -60,6 +61,14 @@ def test_votes_in_a_file_give_the_same_labels(voted: Path) -> None:
     assert "Expected a file of votes that ends in .csv" in refused.stderr
     refused = caer("label", work, "--rule", "mean", check=False)
     assert (refused.returncode, "The rules are paper" in refused.stderr) == (2, True)
+
+
+def test_without_a_project_it_says_where_votes_can_come_from(
+    lobby: tuple[Path, dict[str, Any]],
+) -> None:
+    refused = caer("label", lobby[0], check=False)
+    assert refused.returncode == 1
+    assert "caer annotate init WORK. Or give the votes of a file: --votes FILE" in refused.stderr
 
 
 def test_a_split_by_person(voted: Path, tmp_path: Path) -> None:

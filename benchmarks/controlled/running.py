@@ -24,10 +24,10 @@ from benchmarks.controlled.cells import Cell, Effort
 from benchmarks.controlled.filling import fill
 from benchmarks.controlled.setting import setting
 from caer_build.caernet import checkpoint
-from caer_build.caernet.attending import insights
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.framestore import FrameStore
 from caer_build.caernet.model import CAERNet
+from caer_build.caernet.predicting import answers
 from caer_build.caernet.train import train
 from caer_build.errors import IntegrityError
 from caer_build.store import digest_of, read_json, write_json
@@ -111,7 +111,7 @@ def _tested(
     network = CAERNet(cell.architecture).to(device)
     checkpoint.load_weights(folder / checkpoint.BEST, network)
     test = Batches(store, "test", effort.batch_size, clips=cell.is_of_clips)
-    seen = insights(network, test, torch.device(device), effort.crop)
+    seen = answers(network, test, torch.device(device), effort.crop, with_attention=True)
     found: dict[str, npt.NDArray[Any]] = {"predicted": seen.probabilities.argmax(1).numpy()}
     if seen.attention is not None:
         found["attention"] = seen.attention.float().numpy()

@@ -1,4 +1,4 @@
-"""Where a network looks, and which stream it trusts: for figures, and as numbers.
+"""How much of its attention a network gives to a face.
 
 ::
 
@@ -8,62 +8,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
-
-from caer_build.caernet.augment import prepared
-from caer_build.caernet.baselines import Baseline
-from caer_build.caernet.grad_cam import as_shares, grad_cam
-from caer_build.caernet.predicting import infer
+from torch import Tensor
 
 if TYPE_CHECKING:
-    from caer_build.caernet.batches import Batches
     from caer_build.caernet.framestore import StoreSettings
-
-
-@dataclass(frozen=True)
-class Insights:
-    """What a network says of each item of a split, and on what grounds; means over its windows.
-
-    Attributes:
-        probabilities: (n, classes) float64.
-        attention: (n, H', W'), each map sums to 1; mean over time, too. Of a baseline Grad-CAM
-            of what it says. None of a CAER-Net without context attention.
-        fusion: (n, 2), the weights of face and context. None without fusion attention.
-    """
-
-    probabilities: Tensor
-    attention: Tensor | None
-    fusion: Tensor | None
-
-
-@torch.no_grad()
-def insights(network: nn.Module, batches: Batches, device: torch.device, crop: int) -> Insights:
-    """What a network says of every item of a split, and on what grounds."""
-    network.eval()
-    n = len(batches.items)
-    counts = torch.zeros(n, dtype=torch.float64)
-    sums: dict[str, Tensor] = {}
-    for batch in batches.all_windows():
-        said = infer(network, batch, device, crop)
-        counts.index_add_(0, batch.items, torch.ones(len(batch.items), dtype=torch.float64))
-        found = {"probabilities": torch.softmax(said.logits.double(), 1), "fusion": said.fusion}
-        maps = said.attention
-        if isinstance(network, Baseline):
-            context = prepared(batch.contexts.to(device), None, crop)
-            maps = grad_cam(network, context, said.logits.argmax(1))
-        found["attention"] = None if maps is None else as_shares(maps.double())
-        for name, values in found.items():
-            if values is not None:
-                whole = sums.setdefault(
-                    name, torch.zeros(n, *values.shape[1:], dtype=torch.float64)
-                )
-                whole.index_add_(0, batch.items, values.double().cpu())
-    means = {k: v / counts.view(-1, *[1] * (v.dim() - 1)) for k, v in sums.items()}
-    return Insights(means["probabilities"], means.get("attention"), means.get("fusion"))
 
 
 def in_crop(boxes: Tensor, frame_wh: Tensor, settings: StoreSettings, crop: int) -> Tensor:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from caer_build.caernet.augment import prepared
+from caer_build.caernet.baselines import Baseline
 from caer_build.caernet.batches import Batch, Batches
 from caer_build.caernet.compute import Precision, autocast
+from caer_build.caernet.grad_cam import as_shares, grad_cam
 from caer_build.caernet.model import Inference
 from caer_build.errors import CheckpointError, IntegrityError
 
@@ -26,11 +28,15 @@ class Answers:
         probabilities: (items, classes) float64 on the CPU: the mean of the softmax over an item's
             windows.
         fusion: (items, 2): the mean weights of face and context; None: the network has none.
+        attention: (items, h, w): where it looked, each map sums to 1, the mean over windows and
+            time; of a baseline by Grad-CAM of what it says. None: nobody asked, or a CAER-Net
+            without attention.
         n_windows: (items,).
     """
 
     probabilities: Tensor
     fusion: Tensor | None
+    attention: Tensor | None
     n_windows: Tensor
 
 
@@ -83,6 +89,8 @@ def answers(
     device: torch.device,
     crop: int,
     precision: Precision = "auto",
+    *,
+    with_attention: bool = False,
 ) -> Answers:
     """Everything that a network says of every item; of several processes each does its share.
 
@@ -91,33 +99,47 @@ def answers(
         IntegrityError: if an item was left out.
     """
     network.eval()
-    n_items = len(batches.items)
-    sums: Tensor | None = None
+    sums: dict[str, Tensor] = {}
     for batch in batches.all_windows():
         said = infer(network, batch, device, crop, precision=precision)
-        one = torch.ones(len(batch.items), 1, dtype=torch.float64, device=device)
-        columns = [one, torch.softmax(said.logits.double(), 1)]
-        if said.fusion is not None:
-            columns.append(said.fusion.double())
-        each = torch.cat(columns, 1)
-        if sums is None:
-            sums = torch.zeros(n_items, each.shape[1], dtype=torch.float64, device=device)
-        sums.index_add_(0, batch.items.to(device), each)
-    if sums is None:
+        found = {
+            "windows": torch.ones(len(batch.items), dtype=torch.float64, device=device),
+            "probabilities": torch.softmax(said.logits.double(), 1),
+            "fusion": said.fusion,
+            "attention": _looked(network, batch, said, crop) if with_attention else None,
+        }
+        for name, values in found.items():
+            if values is None:
+                continue
+            whole = sums.setdefault(name, _nothing(len(batches.items), values))
+            whole.index_add_(0, batch.items.to(device), values.double())
+    if not sums:
         raise IntegrityError("There was no window to look at.", "Make the frame store again.")
-    whole = batches.ranks.summed(sums).cpu()
-    architecture: Any = network.architecture
-    n_windows, n_classes = whole[:, 0], architecture.n_classes
+    sums = {name: batches.ranks.summed(values).cpu() for name, values in sums.items()}
+    n_windows = sums.pop("windows")
     if not (n_windows > 0).all():
         raise IntegrityError(
-            f"Expected an answer for each of {n_items} items, found "
+            f"Expected an answer for each of {len(n_windows)} items, found "
             f"{int((n_windows > 0).sum())}.", "Make the frame store again."
         )  # fmt: skip
-    means = whole[:, 1:] / n_windows[:, None]
-    if not means.isfinite().all():
+    means = {k: v / n_windows.view(-1, *[1] * (v.dim() - 1)) for k, v in sums.items()}
+    probabilities = means["probabilities"]
+    if not probabilities.isfinite().all():
         raise CheckpointError(
-            f"The network says {int((~means.isfinite().all(1)).sum())} times what is no number.",
-            "Train it again with a lower learning rate.",
-        )
-    fusion = means[:, n_classes:] if means.shape[1] > n_classes else None
-    return Answers(means[:, :n_classes], fusion, n_windows.long())
+            f"The network says {int((~probabilities.isfinite().all(1)).sum())} times what is no "
+            "number.", "Train it again with a lower learning rate.",
+        )  # fmt: skip
+    return Answers(probabilities, means.get("fusion"), means.get("attention"), n_windows.long())
+
+
+def _nothing(n_items: int, values: Tensor) -> Tensor:
+    """Zeros to add the values of a batch's windows to, a row an item."""
+    return torch.zeros(n_items, *values.shape[1:], dtype=torch.float64, device=values.device)
+
+
+def _looked(network: nn.Module, batch: Batch, said: Inference, crop: int) -> Tensor | None:
+    maps = said.attention
+    if isinstance(network, Baseline):
+        context = prepared(batch.contexts.to(said.logits.device), None, crop)
+        maps = grad_cam(network, context, said.logits.argmax(1))
+    return None if maps is None else as_shares(maps.double())

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from caer_build.caernet import figures
-from caer_build.caernet.attending import Insights, area_of, in_crop, insights, mass_on
+from caer_build.caernet.attending import area_of, in_crop, mass_on
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.figures import Example
 from caer_build.caernet.pictures import Pixels
+from caer_build.caernet.predicting import Answers, answers
 from caer_build.caernet.published import PaperRow
 from caer_build.caernet.tables import CellResult, Tables
 from caer_build.caernet.target_boxes import target_boxes
@@ -34,7 +35,7 @@ class Looked:
     """
 
     batches: Batches
-    found: Insights
+    found: Answers
     mass: torch.Tensor | None
     area: float
 
@@ -117,7 +118,7 @@ def _looked(tables: Tables, row: PaperRow) -> Looked:
     batches = Batches(store, "test", plan.regime.batch_size, clips=row.kind == "clip")
     device = torch.device(plan.device)
     crop = plan.augmentation.crop
-    found = insights(tables.network(row, 0).to(device), batches, device, crop)
+    found = answers(tables.network(row, 0).to(device), batches, device, crop, with_attention=True)
     mass, area = None, 0.0
     if found.attention is not None:
         boxes, sizes = target_boxes(tables.dataset(row), batches.items.item_id.tolist())

@@ -97,10 +97,16 @@ def _ballots(
 
         kept = (clip.clip_id for clip in clips if clip.reject_reason is None)
         return ballots_of_files(files, kept, needed)
-    with opened(work, db) as (_, database), database.reading() as connection:
-        from caer_build.dataset.ballots import ballots_of_project
+    from caer_build.errors import VoteError
 
-        return ballots_of_project(connection)
+    try:
+        with opened(work, db) as (_, database), database.reading() as connection:
+            from caer_build.dataset.ballots import ballots_of_project
+
+            return ballots_of_project(connection)
+    except VoteError as error:
+        remedy = f"{error.remedy}. Or give the votes of a file: --votes FILE"
+        raise VoteError(error.message, remedy) from error
 
 
 def _print(rule: str, steps: Sequence[Step], compared: Sequence[Compared]) -> None:
