@@ -21,7 +21,7 @@ from benchmarks.controlled.intervals import interval
 from benchmarks.controlled.running import Outcome
 from benchmarks.controlled.sampling import Sample, draw
 from benchmarks.controlled.scenes import face_boxes
-from benchmarks.controlled.setting import ABSENT, CLEAR, setting
+from benchmarks.controlled.setting import ABSENT, CLEAR
 from benchmarks.reporting import Row
 from caer_build.caernet.attending import area_of, in_crop, mass_on
 
@@ -42,7 +42,7 @@ class Truth:
 
 def truth_of(cell: Cell, effort: Effort, pool: FacePool) -> Truth:
     """Drawn again: it is the same."""
-    world = setting(cell.world, effort.px)
+    world = effort.world(cell.world)
     samples = [draw(world, "test", k, pool) for k in range(effort.counts_of(cell)["test"])]
     return Truth(
         samples,
@@ -61,7 +61,7 @@ def rows(effort: Effort, outcomes: Mapping[str, Outcome]) -> Iterator[Row]:
     for name, cell in cells.items():
         truth = truth_of(cell, effort, pool)
         yield from _accuracies(set_, name, outcomes[name], truth)
-        if setting(cell.world, effort.px).scenery == "drawn":
+        if effort.world(cell.world).scenery == "drawn":
             yield from _in_conflict(set_, name, outcomes[name], truth)
         yield from _weights(set_, name, outcomes[name], truth)
         yield from _attention(set_, cell, effort, outcomes[name], truth)
@@ -122,7 +122,7 @@ def _attention(
     """How much attention lies on the target's face, hidden or not; and how much would by area."""
     if outcome.attention is None:
         return
-    world = setting(cell.world, effort.px)
+    world = effort.world(cell.world)
     boxes = torch.tensor([face_boxes(s, world)[0] for s in truth.samples])
     frames = torch.full((len(boxes), 2), effort.px)
     seen = in_crop(boxes, frames, effort.store_settings(cell), effort.crop)
@@ -140,7 +140,7 @@ def _ceilings(
     set_: str, effort: Effort, outcomes: Mapping[str, Outcome], pool: FacePool
 ) -> Iterator[Row]:
     """For a perfect reader of faces, and for one as good as the network on faces not placed."""
-    world = setting("main", effort.px)
+    world = effort.world("main")
     readers = {"perfect": (1.0,) * len(world.blurs)}
     if UNPLACED in outcomes:
         cell = next(c for c in CELLS if c.name == UNPLACED)

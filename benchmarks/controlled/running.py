@@ -22,7 +22,6 @@ import torch
 
 from benchmarks.controlled.cells import Cell, Effort
 from benchmarks.controlled.filling import fill
-from benchmarks.controlled.setting import setting
 from caer_build.caernet import checkpoint
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.framestore import FrameStore
@@ -123,12 +122,12 @@ def _tested(
 def _store(cell: Cell, effort: Effort, place: Path, say: Say) -> FrameStore:
     folder = place / "stores" / f"{cell.world}-{cell.hide}"
     say(f"{cell.name}: samples of {cell.world} in {folder.name}")
-    world = setting(cell.world, effort.px)
+    world = effort.world(cell.world)
     return fill(folder, world, effort.store_settings(cell), effort.counts_of(cell), lambda *_: None)
 
 
 def _plan(cell: Cell, effort: Effort) -> str:
-    world = asdict(setting(cell.world, effort.px))
+    world = asdict(effort.world(cell.world))
     # Which other cells are run changes nothing about this one.
     return digest_of([asdict(cell), asdict(replace(effort, only=())), world])
 

@@ -27,7 +27,7 @@ Square = tuple[float, float, float]
 """left, top, side; shares of the picture's side, [0, 1]"""
 LOW, HIGH = 0.0625, 0.9375
 """everything lies within what a network sees of the picture in testing (112 of 128 px)"""
-FACE_SIDES, CUE_SIDES = (0.28, 0.40), (0.14, 0.32)
+FACE_SIDES = (0.28, 0.40)
 _BYSTANDER_SIDES, _DISTRACTOR_SIDES = (0.14, 0.22), (0.09, 0.20)
 N_DISTRACTOR_KINDS = 5
 _GAP, _TRIES, _MAX_TURN = 0.015, 20, 15.0
@@ -99,7 +99,7 @@ def draw(setting: Setting, split: str, index: int, faces: FaceSource) -> Sample:
     """The sample of an index, 0 and up."""
     number = SPLITS.index(split)
     u = np.random.default_rng([setting.seed, number, index]).random(9).tolist()
-    layout = _layout(np.random.default_rng([setting.seed, number, index, 1]))
+    layout = _layout(np.random.default_rng([setting.seed, number, index, 1]), setting.cue_sides)
     label = int(u[0] * N_CLASSES)
     state = _chosen(u[3], setting.cue_shares)
     # Of the others each as likely: one to six steps further round.
@@ -132,11 +132,11 @@ class _Layout:
     distractors: tuple[Mark, ...]
 
 
-def _layout(rng: np.random.Generator) -> _Layout:
+def _layout(rng: np.random.Generator, cue_sides: tuple[float, float]) -> _Layout:
     """Places for everything that may be there, whether it will be or not."""
     while True:
         face = _square(rng, FACE_SIDES)
-        cue = _free(rng, CUE_SIDES, [face])
+        cue = _free(rng, cue_sides, [face])
         if cue is not None:
             break
     turn, colour = _turn(rng), _colour(rng)

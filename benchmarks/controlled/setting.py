@@ -27,6 +27,7 @@ class Setting:
         blurs: standard deviations of the Gaussian that blurs a face, px of the 48 of FER+; and
             ``blur_shares``, how often each.
         cue_shares: how often the cue is absent, faint and clear.
+        cue_sides: how large it is, from and to; shares of the picture's side.
         reliability: how often a faint and a clear cue is the label's; else it is one of the other
             six, each as likely.
         cue: "among": one emblem among distractors; "everywhere": the emblem all over the frame;
@@ -44,6 +45,7 @@ class Setting:
     blurs: tuple[float, ...] = (0.0, 1.8, 3.6)
     blur_shares: tuple[float, ...] = (0.4, 0.3, 0.3)
     cue_shares: tuple[float, float, float] = (0.3, 0.3, 0.4)
+    cue_sides: tuple[float, float] = (0.14, 0.32)
     reliability: tuple[float, float] = (0.5, 0.85)
     cue: Literal["among", "everywhere", "moving", "frozen"] = "among"
     scenery: Literal["drawn", "plain", "none"] = "drawn"
