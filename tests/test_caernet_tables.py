@@ -209,6 +209,8 @@ def test_rows_that_cannot_be_run_say_why(scenes: Path, tmp_path: Path) -> None:
     blind = Tables(bare, None, tmp_path, SMALL, lambda _: None)
     assert blind.reason_not_to(row_of("CAER-Net-S F")) == "the data set has no face boxes"
     assert blind.reason_not_to(row_of("Fine-tuned VGGNet", 4)) == "", "it looks at no face"
+    of_faces = Tables(replace(bare, layout="fer+"), None, tmp_path, SMALL, lambda _: None)
+    assert of_faces.reason_not_to(row_of("CAER-Net-S F")) == "", "every picture is a face"
 
 
 def test_presets_set_everything_that_they_name(scenes: Path, tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ def prepared(
     chosen = labelled if has_validation else with_validation(labelled, held_out)
     ready = replace(dataset, items=tuple(chosen))
     if network.has_face or store.hide != "none":
-        ready = _with_faces(ready)
+        ready = with_known_faces(ready)
+        _require_faces(ready)
     return Prepared(ready, 0.0 if has_validation else held_out, tuple(left_out))
 
 
@@ -103,10 +104,15 @@ def _kind_for(dataset: Dataset, network: NetworkSettings) -> str:
     return "clip" if network.n_dims == 3 or "still" not in kinds else "still"
 
 
-def _with_faces(dataset: Dataset) -> Dataset:
-    """The data set with face boxes; of FER+ every picture is a face."""
+def with_known_faces(dataset: Dataset) -> Dataset:
+    """The data set with the face boxes that nobody needs to look for: of FER+ every picture is a
+    face."""
     if dataset.layout == "fer+":
         return replace(dataset, faces=lambda: face_tables(map(_whole, dataset.items)))
+    return dataset
+
+
+def _require_faces(dataset: Dataset) -> None:
     if not any(len(table) for table in dataset.faces()):
         raise DatasetError(
             f"{dataset.root} has no face boxes, and they are needed: for the face stream, and to "
@@ -114,7 +120,6 @@ def _with_faces(dataset: Dataset) -> Dataset:
             "Give lists of boxes with --boxes; or leave faces out with "
             "--set architecture.streams=context --set store.hide=none.",
         )
-    return dataset
 
 
 def _whole(item: Item) -> ItemFace:

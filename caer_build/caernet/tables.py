@@ -27,6 +27,7 @@ from caer_build.caernet.batches import Batches
 from caer_build.caernet.framestore import FrameStore, StoreSettings
 from caer_build.caernet.networks import NetworkSettings, Preset
 from caer_build.caernet.predicting import predict
+from caer_build.caernet.preparing import with_known_faces
 from caer_build.caernet.published import NO_NETWORK, PaperRow, rows_of
 from caer_build.caernet.resplitting import joined, with_all_splits
 from caer_build.caernet.storing import keep_store
@@ -119,8 +120,8 @@ class Tables:
     """
 
     def __init__(self, own: Dataset, other: Dataset | None, out: Path, how: How, say: Say) -> None:
-        self._own, self.note = with_all_splits(own)
-        self._other = None if other is None else with_all_splits(other)[0]
+        self._own, self.note = with_all_splits(with_known_faces(own))
+        self._other = None if other is None else with_all_splits(with_known_faces(other))[0]
         self._out, self._how, self._say = out, how, say
         self._stores: dict[tuple[str, int], FrameStore] = {}
 
