@@ -78,6 +78,8 @@ def test_nothing_but_face_and_cue_tells_the_label(samples: list[Sample]) -> None
         "bystander": [s.bystander[0] if s.bystander else -1 for s in samples],
         "cue's colour": [s.cue.colour[0] // 64 if s.cue else -1 for s in samples],
         "which face": [s.face // 50 for s in samples],
+        "face's turn": eighths([s.pose.turn for s in samples]),
+        "face's zoom": eighths([s.pose.zoom for s in samples]),
     }
     for k, name in enumerate(("left", "top", "side")):
         told[f"face's {name}"] = eighths([s.place[k] for s in samples])
@@ -127,7 +129,8 @@ def test_a_sample_is_the_same_face_and_place_in_every_setting() -> None:
         assert main == draw(MAIN, "test", index, Plenty())
         for other in SETTINGS.values():
             again = draw(other, "test", index, Plenty())
-            kept = ("label", "face", "blur", "place", "background", "cue_state", "bystander")
+            kept = ("label", "face", "blur", "pose", "place", "background", "cue_state",
+                    "bystander")  # fmt: skip
             assert all(getattr(again, name) == getattr(main, name) for name in kept)
     null = [draw(SETTINGS["uninformative"], "test", k, Plenty()) for k in range(5000)]
     there = [s for s in null if s.cue]

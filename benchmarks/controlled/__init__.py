@@ -15,13 +15,14 @@ from caer_build.errors import RecipeError
 PROTOCOL = """
 CAER-Net-S in a world whose truth is known (benchmarks/controlled): an emotion, uniform over seven,
 is told by a real face (FER+, majority protocol, its own splits, pictures that stand in several
-splits kept in one) and by an emblem among distractors in a drawn room. The face is sharp (0.4),
-blurred (0.3) or badly blurred (0.3); the cue is absent (0.3), faint (0.3; the label's in 0.5) or
-clear (0.4; in 0.85). Boxes, backgrounds, distractors and bystanders say nothing about the label;
-splits share no face and no background. Every cell has the same samples, epochs and search: the
-first seed is trained with each learning rate, the one that is best on validation holds for all
+splits kept in one) and by an emblem among distractors in a drawn room. The face is turned,
+enlarged, shifted, mirrored at random, and sharp (0.4), blurred (0.3) or badly blurred (0.3); the
+cue is absent (0.3), faint (0.3; the label's in 0.5) or clear (0.4; in 0.85). Boxes, backgrounds,
+distractors and bystanders say nothing about the label; splits share no face and no background.
+Every cell has the same samples, epochs and search: the first seed is trained with each learning
+rate, the one that is best on validation holds for all
 seeds. full: 40,000 samples to train on, 4,000, 10,000 to test on, 96 and 112 px, 20 epochs, three
-rates, five seeds. reduced: 30,000, 1,000, 3,000, 48 and 64 px, two epochs, one rate (no search),
+rates, five seeds. reduced: 30,000, 1,000, 3,000, 48 and 64 px, three epochs, one rate (no search),
 one seed, seven cells, and larger cues (0.3 to 0.5 of the picture's side, not 0.14 to 0.32), so
 that so short a training can learn them.
 motion: CAER-Net, clips of 16 frames in which one emblem tells the emotion by how it moves; 8,000

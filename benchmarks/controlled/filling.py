@@ -37,7 +37,7 @@ from caer_build.records import EMOTIONS, Item
 from caer_build.store import digest_of, read_json, write_json
 
 _PER_PART = 500
-_VERSION = 1
+VERSION = 2
 """of the pictures: what is drawn otherwise is drawn anew"""
 
 
@@ -72,7 +72,7 @@ def fill(
         counts: how many of each split.
         tell: called with (samples done, all samples).
     """
-    plan = digest_of([_VERSION, asdict(world), settings.described(), dict(counts)])
+    plan = digest_of([VERSION, asdict(world), settings.described(), dict(counts)])
     place = folder / "plan.json"
     if not place.is_file() or read_json(place) != {"plan": plan}:
         shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.controlled.cells import Cell, Effort
-from benchmarks.controlled.filling import fill
+from benchmarks.controlled.filling import VERSION, fill
 from caer_build.caernet import checkpoint
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.framestore import FrameStore
@@ -129,7 +129,7 @@ def _store(cell: Cell, effort: Effort, place: Path, say: Say) -> FrameStore:
 def _plan(cell: Cell, effort: Effort) -> str:
     world = asdict(effort.world(cell.world))
     # Which other cells are run changes nothing about this one.
-    return digest_of([asdict(cell), asdict(replace(effort, only=())), world])
+    return digest_of([VERSION, asdict(cell), asdict(replace(effort, only=())), world])
 
 
 def _begin(runs: Path, plan: str) -> None:

@@ -8,6 +8,7 @@ that settings can be compared sample by sample.
 
     numbers of (seed, split, index)     -> label, face, blur, background, cue, bystander
     numbers of (seed, split, index, 1)  -> where everything is; colours and kinds of distractors
+    numbers of (seed, split, index, 2)  -> how the face is turned
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ FACE_SIDES = (0.28, 0.40)
 _BYSTANDER_SIDES, _DISTRACTOR_SIDES = (0.14, 0.22), (0.09, 0.20)
 N_DISTRACTOR_KINDS = 5
 _GAP, _TRIES, _MAX_TURN = 0.015, 20, 15.0
+_ZOOMS, _MAX_SHIFT, _CONTRASTS = (0.9, 1.2), 0.08, (0.75, 1.25)
 BACKGROUNDS_OF_A_SPLIT = 1_000_000
 """backgrounds are numbered; a split's begin at a multiple of this"""
 
@@ -63,6 +65,26 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Pose:
+    """How a face of the pool is changed before it is pasted. Some emotions have a few hundred faces
+    only, which a network would soon know by heart.
+
+    Attributes:
+        turn: degrees.
+        zoom: 1: as it is.
+        shift: right and down, shares of the face's side.
+        mirrored: left is right.
+        contrast: about the middle grey; 1: as it is.
+    """
+
+    turn: float
+    zoom: float
+    shift: tuple[float, float]
+    mirrored: bool
+    contrast: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """The truth about a sample.
 
@@ -70,6 +92,7 @@ class Sample:
         label: place among the emotions.
         face: which of its class's faces in its split.
         blur: which of the setting's blurs.
+        pose: how the face is changed.
         place: of the face.
         background: its number.
         cue_state: absent, faint or clear.
@@ -82,6 +105,7 @@ class Sample:
     label: int
     face: int
     blur: int
+    pose: Pose
     place: Square
     background: int
     cue_state: int
@@ -115,10 +139,30 @@ def draw(setting: Setting, split: str, index: int, faces: FaceSource) -> Sample:
         which = int((u[7] * N_CLASSES - other) * faces.n(split, other))
         bystander = other, which, layout.bystander
     return Sample(
-        split, index, label, int(u[1] * faces.n(split, label)), _chosen(u[2], setting.blur_shares),
-        layout.face, number * BACKGROUNDS_OF_A_SPLIT + int(u[8] * setting.n_backgrounds),
-        state, cue, layout.distractors, bystander,
-    )  # fmt: skip
+        split,
+        index,
+        label,
+        int(u[1] * faces.n(split, label)),
+        _chosen(u[2], setting.blur_shares),
+        _pose(np.random.default_rng([setting.seed, number, index, 2])),
+        layout.face,
+        number * BACKGROUNDS_OF_A_SPLIT + int(u[8] * setting.n_backgrounds),
+        state,
+        cue,
+        layout.distractors,
+        bystander,
+    )
+
+
+def _pose(rng: np.random.Generator) -> Pose:
+    turn, zoom, right, down, mirror, contrast = rng.random(6).tolist()
+    return Pose(
+        turn=(2 * turn - 1) * _MAX_TURN,
+        zoom=_ZOOMS[0] + zoom * (_ZOOMS[1] - _ZOOMS[0]),
+        shift=((2 * right - 1) * _MAX_SHIFT, (2 * down - 1) * _MAX_SHIFT),
+        mirrored=mirror < 0.5,
+        contrast=_CONTRASTS[0] + contrast * (_CONTRASTS[1] - _CONTRASTS[0]),
+    )
 
 
 @dataclass(frozen=True, slots=True)

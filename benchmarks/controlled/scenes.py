@@ -20,7 +20,7 @@ from benchmarks.controlled.cues import (
     paint,
 )
 from benchmarks.controlled.face_pool import FacePool
-from benchmarks.controlled.sampling import Sample, Square
+from benchmarks.controlled.sampling import Pose, Sample, Square
 from benchmarks.controlled.setting import Setting
 
 PixelBox = tuple[int, int, int, int]
@@ -55,7 +55,7 @@ def pictures_of(sample: Sample, setting: Setting, faces: FacePool) -> Iterator[P
         label, which, _ = sample.bystander
         _paste(picture, faces.picture(sample.split, label, which), others[0])
     face = faces.picture(sample.split, sample.label, sample.face)
-    _paste(picture, blurred(face, setting.blurs[sample.blur]), target)
+    _paste(picture, blurred(posed(face, sample.pose), setting.blurs[sample.blur]), target)
     moving = sample.cue if setting.cue in ("moving", "frozen") else None
     for number in range(setting.n_frames):
         shown = picture.copy()
@@ -63,6 +63,18 @@ def pictures_of(sample: Sample, setting: Setting, faces: FacePool) -> Iterator[P
             time = number / setting.n_frames if setting.cue == "moving" else 0.0
             paint(shown, MOVING, moved(moving, time))
         yield shown
+
+
+def posed(face: Picture, pose: Pose) -> Picture:
+    """A face turned, enlarged, shifted, mirrored, of another contrast; its edges are drawn out."""
+    side = face.shape[0]
+    middle = (side - 1) / 2
+    how = cv2.getRotationMatrix2D((middle, middle), pose.turn, pose.zoom)
+    how[:, 2] += np.array(pose.shift) * side
+    turned = cv2.warpAffine(face, how, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    greys = (turned.astype(np.float32) - _GREY) * pose.contrast + _GREY
+    found = np.clip(np.round(greys), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(found[:, ::-1]) if pose.mirrored else found
 
 
 def blurred(face: Picture, sigma: float) -> Picture:
