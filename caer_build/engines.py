@@ -100,8 +100,8 @@ class LocalEngine:
         def pass_on(inner: Future[Any]) -> None:
             error = inner.exception()
             if isinstance(error, BrokenProcessPool):
+                # It ends by itself; in 3.12 it holds the lock that its shutdown would wait for.
                 self._lanes[lane] = None
-                pool.shutdown(wait=False)
                 error = WorkerDied(
                     "The worker process died without a word (out of memory, or a crash in a "
                     "decoder).",
