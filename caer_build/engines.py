@@ -87,21 +87,19 @@ class LocalEngine:
         self._told: Any = self._spawn.Queue()
         self._lanes: list[ProcessPoolExecutor | None] = [None] * workers
         self._busy: list[Future[Any] | None] = [None] * workers
+        self._broken: set[int] = set()
 
     def submit(self, work: Work, *args: Any, tag: str) -> Future[Any]:
         lane = next(i for i, f in enumerate(self._busy) if f is None or f.done())
         outer: Future[Any] = Future()
         outer.set_running_or_notify_cancel()
-        pool = self._lanes[lane] or ProcessPoolExecutor(
-            1, mp_context=self._spawn, initializer=_start, initargs=(self._told,)
-        )
-        self._lanes[lane] = pool
+        pool = self._pool(lane)
 
         def pass_on(inner: Future[Any]) -> None:
             error = inner.exception()
             if isinstance(error, BrokenProcessPool):
-                # It ends by itself; in 3.12 it holds the lock that its shutdown would wait for.
-                self._lanes[lane] = None
+                # Python 3.12 holds the pool's lock here: to shut it down now would wait for ever.
+                self._broken.add(lane)
                 error = WorkerDied(
                     "The worker process died without a word (out of memory, or a crash in a "
                     "decoder).",
@@ -116,6 +114,20 @@ class LocalEngine:
         self._busy[lane] = outer
         pool.submit(_call, work, args, tag).add_done_callback(pass_on)
         return outer
+
+    def _pool(self, lane: int) -> ProcessPoolExecutor:
+        """The lane's process, a new one where the last one died."""
+        pool = self._lanes[lane]
+        if pool is not None and lane in self._broken:
+            pool.shutdown()
+            pool = None
+        if pool is None:
+            pool = ProcessPoolExecutor(
+                1, mp_context=self._spawn, initializer=_start, initargs=(self._told,)
+            )
+            self._lanes[lane] = pool
+            self._broken.discard(lane)
+        return pool
 
     def progress(self) -> list[tuple[str, float, float]]:
         told = []
