@@ -8,9 +8,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 BIN := .venv/bin
 STAMP := .venv/installed-$(shell cat setup.cfg constraints.txt | cksum | cut -d' ' -f1)
 
-# Four workers for two cores: tests in a browser mostly wait for what is played. A file is one
+# Three workers for two cores: tests in a browser mostly wait for what is played. A file is one
 # worker's, because its tests share what is dear to make; tests/conftest.py puts the long ones first.
-SPREAD := -n 4 --dist loadfile --no-loadscope-reorder
+SPREAD := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-all lint bench setup clean
 .DEFAULT_GOAL := help
