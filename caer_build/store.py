@@ -33,7 +33,7 @@ from caer_build.errors import IntegrityError, StoreError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-_CHUNK = 1 << 20
+_TO_SAY_WHO_S = 1.0
 
 
 def sha256_of(path: Path) -> str:
@@ -123,6 +123,18 @@ def read_json(path: Path) -> Any:
         raise IntegrityError(
             f"{path} should be JSON: {error}.", "Delete it and build again."
         ) from error
+
+
+def holds_other_things(marker: Path) -> bool:
+    """Whether a folder holds something, but not the file that its maker writes there first.
+
+    What :func:`write_json` is about to make that file of does not count: another process may be
+    writing it just now, or was killed over it. The file is looked for last, as it may have come
+    with what was seen.
+    """
+    folder, beside = marker.parent, f".{marker.name}."
+    found = folder.is_dir() and any(not e.name.startswith(beside) for e in folder.iterdir())
+    return found and not marker.is_file()
 
 
 @dataclass(frozen=True)
@@ -238,7 +250,7 @@ class Workspace:
                     f"Expected a folder for the workspace, {root} is a file.", "Name another."
                 )
             if not marker.exists():
-                if root.is_dir() and any(root.iterdir()):
+                if holds_other_things(marker):
                     raise StoreError(
                         f"{root} holds other things and is no workspace.",
                         "Name an empty or new folder with -o.",
@@ -346,7 +358,8 @@ class Workspace:
         holder = self.root / "holder.json"
         with disk_errors(self.root):
             try:
-                lock.acquire(timeout=0)
+                # Who has only just taken it has not yet written who they are.
+                lock.acquire(timeout=_TO_SAY_WHO_S if patience_s is None else 0)
             except Timeout:
                 who = _describe(holder)
                 announce(f"{self.root} is in use by {who}; waiting for it to finish.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import textwrap
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,29 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
         Workspace.create(tmp_path / "thesis.tex")
     with pytest.raises(StoreError, match="no workspace"):
         Workspace.open(tmp_path)
+
+
+def test_a_workspace_that_is_just_being_made_is_one(tmp_path: Path) -> None:
+    # What another process is about to rename into place, or was killed over.
+    (tmp_path / ".workspace.json.4711").write_text("{")
+    assert Workspace.create(tmp_path) == Workspace.open(tmp_path)
+
+
+def _make_many(parent: Path, start: Barrier) -> None:
+    for n in range(100):
+        start.wait(60)
+        Workspace.create(parent / str(n))
+
+
+def test_two_make_a_workspace_at_once(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    start = spawn.Barrier(2)
+    pair = [spawn.Process(target=_make_many, args=(tmp_path, start)) for _ in range(2)]
+    for process in pair:
+        process.start()
+    for process in pair:
+        process.join()
+    assert [process.exitcode for process in pair] == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["/dev/null", "/dev/null/work", "/proc/work", "/" + "a" * 300])

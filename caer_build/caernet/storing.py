@@ -34,7 +34,14 @@ from caer_build.caernet.store_plan import StorePlan, planned
 from caer_build.caernet.streams import streams_of
 from caer_build.errors import StoreError
 from caer_build.records import Item
-from caer_build.store import disk_errors, flush, read_json, sha256_of, write_json
+from caer_build.store import (
+    disk_errors,
+    flush,
+    holds_other_things,
+    read_json,
+    sha256_of,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from caer_build.dataset.reading import Dataset
@@ -199,11 +206,12 @@ def _begin(folder: Path, plan: str) -> None:
     place = folder / "plan.json"
     if place.is_file() and read_json(place) == {"plan": plan}:
         return
-    if folder.exists() and not place.is_file() and any(folder.iterdir()):
+    if holds_other_things(place):
         raise StoreError(f"{folder} is not empty, and no frame store.", "Give another folder.")
     with disk_errors(folder.parent):
-        shutil.rmtree(folder, ignore_errors=True)
-        (folder / PARTS).mkdir(parents=True)
+        # The old plan stays until the new one replaces it: stopped in between, it is still ours.
+        (folder / STORE).unlink(missing_ok=True)
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
         write_json(place, {"plan": plan})
 
 
