@@ -78,5 +78,17 @@ def from_table(record_type: type[R], table: pa.Table) -> list[R]:
             f"A table of {record_type.__name__} has the columns {expected.names}, "
             f"found {table.schema.names}."
         )
-    columns: Sequence[list[Any]] = [table.column(i).to_pylist() for i in range(len(expected))]
+    columns = [_values(table.column(i)) for i in range(len(expected))]
     return [record_type(*values) for values in zip(*columns, strict=True)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column; texts that are the same are one object."""
+    import pyarrow as pa
+
+    values: list[Any] = column.to_pylist()
+    if column.type != pa.string():
+        return values
+    # Ids, shows and emotions come again row after row: most of what records take in memory.
+    known: dict[str | None, str | None] = {}
+    return [known.setdefault(value, value) for value in values]

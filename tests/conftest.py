@@ -125,6 +125,17 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def fresh_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of each model that has learnt nothing: ``caer-net``, ``caer-net-s``."""
+    from tests.trained import fresh_run
+
+    place = tmp_path_factory.mktemp("runs")
+    for model in ("caer-net", "caer-net-s"):
+        fresh_run(place / model, model)
+    return place
+
+
+@pytest.fixture(scope="session")
 def operators() -> Iterator[None]:
     """torchvision, wherever it is installed.
 

@@ -20,20 +20,11 @@ from caer_build.caernet.runs import TrainedRun
 from caer_build.cli.main import app
 from caer_build.errors import DatasetError
 from caer_build.inference.explained import explain_file
-from tests.trained import fresh_run
 
 CPU = torch.device("cpu")
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("runs")
-    fresh_run(place / "caer-net")
-    fresh_run(place / "caer-net-s", "caer-net-s")
-    return place
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +37,10 @@ def picture(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_the_attention_is_the_network_s_own(runs: Path) -> None:
+def test_the_attention_is_the_network_s_own(fresh_runs: Path) -> None:
     rng = np.random.default_rng(0)
     for model, time in (("caer-net", (16,)), ("caer-net-s", ())):
-        network = TrainedRun.open(runs / model).network(CPU)
+        network = TrainedRun.open(fresh_runs / model).network(CPU)
         faces = rng.integers(0, 256, (*time, 32, 32, 3), np.uint8)
         contexts = rng.integers(0, 256, (*time, 32, 43, 3), np.uint8)
         said = explain(network, faces, contexts, 32, CPU)
@@ -102,8 +93,8 @@ def test_grad_cam_by_hand(frozen: bool) -> None:
     assert said.looked.sum() == pytest.approx(1)
 
 
-def test_a_figure_of_a_picture(runs: Path, picture: Path, tmp_path: Path) -> None:
-    run = TrainedRun.open(runs / "caer-net-s")
+def test_a_figure_of_a_picture(fresh_runs: Path, picture: Path, tmp_path: Path) -> None:
+    run = TrainedRun.open(fresh_runs / "caer-net-s")
     done = explain_file(run, picture, tmp_path / "a.png", CPU)
     assert done.faces == ("t00", "t01", "t02")
     assert done.face == "t01", "the one in the middle"
@@ -121,10 +112,12 @@ def test_a_figure_of_a_picture(runs: Path, picture: Path, tmp_path: Path) -> Non
         explain_file(run, picture, tmp_path / "c.png", CPU, face="t07")
 
 
-def test_a_moment_of_a_video_from_the_command_line(runs: Path, data: Path, tmp_path: Path) -> None:
+def test_a_moment_of_a_video_from_the_command_line(
+    fresh_runs: Path, data: Path, tmp_path: Path
+) -> None:
     """face_noface shows a face in its first half only."""
     file, out = data / "media" / "face_noface.mov", tmp_path / "x.png"
-    command = ["explain-model", str(runs / "caer-net"), str(file), "-o", str(out), "--json"]
+    command = ["explain-model", str(fresh_runs / "caer-net"), str(file), "-o", str(out), "--json"]
     said = json.loads(CliRunner().invoke(app, [*command, "--at", "1"]).stdout)
     assert sum(said["p"].values()) == pytest.approx(1)
     assert sum(map(sum, said["looked"])) == pytest.approx(1)

@@ -28,20 +28,11 @@ from caer_build.models.face_detectors import load
 from caer_build.records import EMOTIONS, TrackBox
 from tests.building import caer
 from tests.media import RATE, number_in, run_ffmpeg, write_sound, write_video
-from tests.trained import fresh_run
 
 LARGE = StoreSettings(face_px=32)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("runs")
-    fresh_run(place / "caer-net")
-    fresh_run(place / "caer-net-s", "caer-net-s")
-    return place
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +118,10 @@ def test_what_is_said_of_a_time_by_hand() -> None:
     ]  # fmt: skip
 
 
-def test_a_picture_as_the_network_alone_says(runs: Path, data: Path, tmp_path: Path) -> None:
+def test_a_picture_as_the_network_alone_says(fresh_runs: Path, data: Path, tmp_path: Path) -> None:
     picture = cv2.VideoCapture(str(data / "media" / "single_face.mp4")).read()[1]
     cv2.imwrite(str(tmp_path / "a.png"), picture)
-    run = TrainedRun.open(runs / "caer-net-s")
+    run = TrainedRun.open(fresh_runs / "caer-net-s")
     detector = load("auto", None, 480)
     (sample,) = samples_of_picture(tmp_path / "a.png", detector, run.store, clips=False)
     (said,) = Reader(run, torch.device("cpu")).moments([sample])
@@ -148,12 +139,12 @@ def test_a_picture_as_the_network_alone_says(runs: Path, data: Path, tmp_path: P
     assert said.weights == pytest.approx(expected.fusion[0].tolist())
 
 
-def test_a_video_from_the_command_line(runs: Path, two_shots: Path, tmp_path: Path) -> None:
+def test_a_video_from_the_command_line(fresh_runs: Path, two_shots: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
     out = tmp_path / "said"
-    done = caer("predict", runs / "caer-net", two_shots, bad, tmp_path / "none.png", "-o", out,
-                "--recipe", "quick", check=False)  # fmt: skip
+    done = caer("predict", fresh_runs / "caer-net", two_shots, bad, tmp_path / "none.png", "-o",
+                out, "--recipe", "quick", check=False)  # fmt: skip
     assert done.returncode == 1
     assert "bad.mp4 is a text file" in done.stderr
     assert "none.png cannot be read as a picture" in done.stderr
@@ -202,7 +193,7 @@ def drawn_as_said(drawn: Path, source: Path, rows: list[dict[str, str]]) -> None
     assert np.corrcoef(*sounds)[0, 1] > 0.9, "the beeps of every full second"
 
 
-def test_pictures_and_folders(runs: Path, data: Path, tmp_path: Path) -> None:
+def test_pictures_and_folders(fresh_runs: Path, data: Path, tmp_path: Path) -> None:
     """Two pictures of one name in two folders; in the second there is nobody."""
     picture = cv2.VideoCapture(str(data / "media" / "single_face.mp4")).read()[1]
     for folder, pixels in (("a", picture), ("b", np.full_like(picture, 90))):
@@ -210,7 +201,7 @@ def test_pictures_and_folders(runs: Path, data: Path, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "in" / folder / "x.png"), pixels)
     (tmp_path / "in" / "notes.txt").write_text("not meant")
     assert [f.name for f in files_in([tmp_path / "in"])] == ["x.png", "x.png"]
-    found = predicted(runs / "caer-net-s", tmp_path / "in", tmp_path / "out", Options())
+    found = predicted(fresh_runs / "caer-net-s", tmp_path / "in", tmp_path / "out", Options())
     one, other = found["files"]
     assert (len(one["faces"]), len(other["faces"])) == (1, 0)
     assert (one["annotated"], other["annotated"]) == ("x.png", "x-2.png")
@@ -218,7 +209,7 @@ def test_pictures_and_folders(runs: Path, data: Path, tmp_path: Path) -> None:
         assert cv2.imread(str(tmp_path / "out" / name)) is not None
     # A network of clips sees a picture sixteen times.
     tables = Options(annotate=False)
-    again = predicted(runs / "caer-net", tmp_path / "in" / "a", tmp_path / "tables", tables)
+    again = predicted(fresh_runs / "caer-net", tmp_path / "in" / "a", tmp_path / "tables", tables)
     assert len(again["files"][0]["faces"]) == 1
     assert not (tmp_path / "tables" / "x.png").exists()
 

@@ -82,7 +82,7 @@ def export(
     # A build that publishes while its clips are read would tear them apart.
     with workspace.locked(say), Steps() as steps:
         made = export_(
-            collect(workspace).stating(stated),
+            collect(workspace, layout.kinds).stating(stated),
             out.absolute(),
             layout,
             steps.tell,

@@ -32,7 +32,7 @@ class Catalogue:
 
     Attributes:
         facts: by which rule and split it was made, the funnel, the codec; JSON.
-        items: clips, then stills, each by id; without files.
+        items: clips, then stills, each by id; without files; those of the kinds asked for.
         votes: of the clips among the items, by clip and annotator.
         cuts: one a clip.
         episodes: from which there are clips.

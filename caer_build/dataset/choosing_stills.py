@@ -8,11 +8,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from caer_build.dataset.examples import examples_of
 from caer_build.dataset.grouping import sharing_frames
@@ -144,16 +145,14 @@ def choose_stills(
     clips = [c for c in read_published(workspace, Clip) if c.clip_id in stands]
     to_look_at = list(_with_boxes(workspace, clips))
     looks = looks_of(workspace, to_look_at, jobs, lambda done, n: tell("looking", done, n))
-    footage = {
-        c.clip_id: Footage(c.clip_id, c.n_frames, _candidates(c.target, looks[c.clip_id]))
-        for c in to_look_at
-    }
+    filmed = {c.clip_id: _Filmed.of(c, looks[c.clip_id]) for c in to_look_at}
+    del to_look_at, looks
     emotion_of = {
         row.clip_id: str(row.emotion)
         for row in read_published(workspace, Label)
-        if row.clip_id in footage
+        if row.clip_id in filmed
     }
-    made = _make(footage, emotion_of, _chains(workspace, footage), how_many)
+    made = _make(filmed, emotion_of, _chains(workspace, filmed), how_many)
     counts = [_count(emotion, how_many, made, split_of) for emotion in EMOTIONS]
     facts = {
         CHOSEN_OF: sha256_of(workspace.tables / "splits.parquet"),
@@ -166,49 +165,89 @@ def choose_stills(
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What came of every clip, by clip_id."""
+class _Filmed:
+    """What is known of the frames of a clip in which its target has a box; a dozen bytes a frame,
+    where a :class:`Candidate` takes a hundred and more."""
 
-    footage: Mapping[str, Footage]
+    n_frames: int
+    frames: npt.NDArray[np.int32]
+    seen: npt.NDArray[np.bool_]
+    looks: Looks
+
+    @classmethod
+    def of(cls, clip: ClipToLookAt, looks: Looks) -> _Filmed:
+        frames = clip.target.frames
+        return cls(clip.n_frames, frames.astype(np.int32), clip.target.seen.copy(), looks[frames])
+
+    def footage(self, clip_id: str) -> Footage:
+        columns = self.frames, self.seen, self.looks["sharpness"], self.looks["hash"]
+        candidates = (
+            Candidate(frame, seen, sharpness if seen else 0.0, look)
+            for frame, seen, sharpness, look in zip(*(c.tolist() for c in columns), strict=True)
+        )
+        return Footage(clip_id, self.n_frames, tuple(candidates))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What came of every clip, by clip_id.
+
+    Attributes:
+        n_with_face: frames in which the target has a box.
+        different: frames that differ from one another.
+    """
+
+    n_with_face: Mapping[str, int]
     emotion_of: Mapping[str, str]
-    different: Mapping[str, Sequence[Candidate]]
+    different: Mapping[str, Sequence[int]]
     chosen: Mapping[str, Sequence[Candidate]]
 
 
 def _make(
-    footage: Mapping[str, Footage],
+    filmed: Mapping[str, _Filmed],
     emotion_of: Mapping[str, str],
-    chains: Sequence[Sequence[Footage]],
+    chains: Sequence[Sequence[str]],
     how_many: HowMany,
 ) -> _Made:
-    different: dict[str, tuple[Candidate, ...]] = {}
+    # Twice through all footage, a chain at a time: what a clip is to give depends on all others.
+    different: dict[str, tuple[int, ...]] = {}
     for chain in chains:
-        different |= different_frames(chain, how_many.min_difference)
+        found = different_frames(_footage(filmed, chain), how_many.min_difference)
+        different |= {clip_id: tuple(c.frame for c in found[clip_id]) for clip_id in chain}
     wanted: dict[str, int] = {}
     for emotion in EMOTIONS:
-        own = {c: len(different[c]) for c in footage if emotion_of[c] == emotion}
+        own = {c: len(different[c]) for c in filmed if emotion_of[c] == emotion}
         wanted |= how_many.shares(emotion, own)
     chosen: dict[str, list[Candidate]] = {}
     for chain in chains:
-        of_chain = {clip.clip_id: different[clip.clip_id] for clip in chain}
-        chosen |= choose(chain, wanted, of_chain, how_many.min_difference)
-    return _Made(footage, emotion_of, different, chosen)
+        footage = _footage(filmed, chain)
+        of_chain = {
+            clip.clip_id: [c for c in clip.candidates if c.frame in different[clip.clip_id]]
+            for clip in footage
+        }
+        chosen |= choose(footage, wanted, of_chain, how_many.min_difference)
+    n_with_face = {clip_id: len(clip.frames) for clip_id, clip in filmed.items()}
+    return _Made(n_with_face, emotion_of, different, chosen)
 
 
-def _chains(workspace: Workspace, footage: Mapping[str, Footage]) -> list[list[Footage]]:
+def _footage(filmed: Mapping[str, _Filmed], chain: Sequence[str]) -> list[Footage]:
+    return [filmed[clip_id].footage(clip_id) for clip_id in chain]
+
+
+def _chains(workspace: Workspace, clip_ids: Collection[str]) -> list[list[str]]:
     """Clips that share frames, together."""
     chains = defaultdict(list)
-    there = [example for example in examples_of(workspace) if example.clip_id in footage]
+    there = [example for example in examples_of(workspace) if example.clip_id in clip_ids]
     for clip_id, first in sorted(sharing_frames(there).items()):
-        chains[first].append(footage[clip_id])
+        chains[first].append(clip_id)
     return list(chains.values())
 
 
 def _count(
     emotion: str, how_many: HowMany, made: _Made, split_of: Mapping[str, str | None]
 ) -> EmotionCount:
-    own = [clip_id for clip_id in sorted(made.footage) if made.emotion_of[clip_id] == emotion]
-    with_face = {clip_id: len(made.footage[clip_id].candidates) for clip_id in own}
+    own = [clip_id for clip_id in sorted(made.n_with_face) if made.emotion_of[clip_id] == emotion]
+    with_face = {clip_id: made.n_with_face[clip_id] for clip_id in own}
     if_all_differed = how_many.shares(emotion, with_face)
     given = dict.fromkeys(SPLITS, 0)
     dropped = dict.fromkeys(SPLITS, 0)
@@ -269,16 +308,6 @@ def _by_clip(rows: pa.Table) -> Iterator[tuple[str, TargetBoxes]]:
     for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
         part = slice(start, end)
         yield names[start], TargetBoxes(frames[part], boxes[part], seen[part])
-
-
-def _candidates(target: TargetBoxes, looks: Looks) -> tuple[Candidate, ...]:
-    return tuple(
-        Candidate(
-            frame, seen, float(looks["sharpness"][frame]) if seen else 0.0,
-            int(looks["hash"][frame]),
-        )
-        for frame, seen in zip(target.frames.tolist(), target.seen.tolist(), strict=True)
-    )  # fmt: skip
 
 
 def _still(clip_id: str, candidate: Candidate) -> Still:

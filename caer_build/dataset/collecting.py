@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +22,7 @@ from caer_build.records import (
     Episode,
     Item,
     ItemFace,
+    ItemKind,
     Label,
     Override,
     SplitAssignment,
@@ -35,8 +36,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def collect(workspace: Workspace) -> Catalogue:
+def collect(workspace: Workspace, kinds: Collection[ItemKind]) -> Catalogue:
     """Everything that the exports of a workspace say.
+
+    Args:
+        kinds: of the items; others are not read.
 
     Raises:
         StoreError: if nothing was built, labelled or split yet.
@@ -55,13 +59,16 @@ def collect(workspace: Workspace) -> Catalogue:
         for clip in clips
     ]
     of_clip = {item.item_id: item for item in items}
-    stills = [_still_item(still, of_clip[still.clip_id]) for still in _stills(workspace)]
+    stills = _stills(workspace) if "still" in kinds else []
     cuts = [cut for cut in read_published(workspace, Cut) if cut.clip_id in of_clip]
     used = {clip.episode_id for clip in clips}
     files = {clip.clip_id: workspace.root / str(clip.file) for clip in clips}
     return Catalogue(
         facts=facts,
-        items=(*items, *stills),
+        items=(
+            *(items if "clip" in kinds else ()),
+            *(_still_item(still, of_clip[still.clip_id]) for still in stills),
+        ),
         votes=tuple(v for v in read_published(workspace, CountedVote) if v.clip_id in of_clip),
         cuts=tuple(sorted(cuts, key=_clip_id)),
         episodes=tuple(episodes[episode_id] for episode_id in sorted(used)),
@@ -110,7 +117,7 @@ def _facts(workspace: Workspace) -> dict[str, Any]:
         "labels": labels,
         "split": {name: split[name] for name in ("by", "ratio", "seed")},
         "left_out": _left_out(workspace),
-        "stills": facts_of(workspace, Still) if has_table(workspace, Still) else None,
+        "stills": _facts_of_stills(workspace),
         "funnel": [asdict(step) for step in steps],
         "codec": {
             "settings": settings.model_dump(mode="json", exclude={"jobs"}),
@@ -124,14 +131,21 @@ def _left_out(workspace: Workspace) -> dict[str, str]:
     return {row.clip_id: row.left_out_because for row in rows if row.left_out_because}
 
 
-def _stills(workspace: Workspace) -> list[Still]:
+def _facts_of_stills(workspace: Workspace) -> dict[str, Any] | None:
     if not has_table(workspace, Still):
-        return []
-    if facts_of(workspace, Still)[CHOSEN_OF] != sha256_of(workspace.tables / "splits.parquet"):
+        return None
+    facts = facts_of(workspace, Still)
+    if facts[CHOSEN_OF] != sha256_of(workspace.tables / "splits.parquet"):
         raise DatasetError(
             f"The stills of {workspace.root} were chosen before its clips were split as they are.",
             "Run `caer stills` again.",
         )
+    return facts
+
+
+def _stills(workspace: Workspace) -> list[Still]:
+    if not has_table(workspace, Still):
+        return []
     return sorted(read_published(workspace, Still), key=lambda still: still.still_id)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from caer_build.arrow import read_table
 from caer_build.dataset.grouping import Example
-from caer_build.records import Clip, Episode, Identity, Label
+from caer_build.records import Clip, ClipBox, Episode, Identity, Label
 from caer_build.store import Workspace
 from caer_build.tables import read_published
 
@@ -37,16 +36,20 @@ def examples_of(workspace: Workspace) -> list[Example]:
 def _people(workspace: Workspace) -> dict[str, frozenset[str]]:
     """Who is seen in each clip."""
     import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
     person_of = {row.track_id: row.person_id for row in read_published(workspace, Identity)}
-    # Boxes are a row a frame: the pairs of clip and track are counted where the columns are.
-    boxes = read_table(workspace.tables / "clip_boxes.parquet", columns=["clip_id", "track_id"])
-    pairs = boxes.group_by(["clip_id", "track_id"]).aggregate([])
-    pairs = pairs.filter(pc.is_valid(pairs["track_id"]))
     seen: dict[str, set[str]] = defaultdict(set)
-    for clip_id, track_id in zip(
-        pairs["clip_id"].to_pylist(), pairs["track_id"].to_pylist(), strict=True
-    ):
-        if track_id in person_of:
-            seen[clip_id].add(person_of[track_id])
+    with pq.ParquetFile(workspace.tables / f"{ClipBox.table}.parquet") as file:
+        # Boxes are a row a frame: the pairs of clip and track are counted where the columns are,
+        # and an episode at a time.
+        for number in range(file.num_row_groups):
+            boxes = file.read_row_group(number, columns=["clip_id", "track_id"])
+            pairs = boxes.group_by(["clip_id", "track_id"]).aggregate([])
+            pairs = pairs.filter(pc.is_valid(pairs["track_id"]))
+            for clip_id, track_id in zip(
+                pairs["clip_id"].to_pylist(), pairs["track_id"].to_pylist(), strict=True
+            ):
+                if track_id in person_of:
+                    seen[clip_id].add(person_of[track_id])
     return defaultdict(frozenset, {clip_id: frozenset(who) for clip_id, who in seen.items()})

@@ -72,7 +72,7 @@ def export(
             "Stills are chosen by `caer stills`; clips need `caer label` and `caer split`.",
         )
     said = {"form": FORM, "layout": layout.described(), "facts": dict(catalogue.facts)}
-    plan = digest_of([said, [asdict(item) for item in chosen]])
+    plan = digest_of([said, [digest_of(asdict(item)) for item in chosen]])
     split_by = dict(catalogue.facts).get("split", {}).get("by")
     if not allow_leaks:
         # What ids tell is known before hours of work.

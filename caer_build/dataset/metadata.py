@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 FOLDER = "metadata"
+_ROW_GROUP = 10_000
 _NAMES: dict[type, str] = {
     Item: "items", ItemFace: "faces", CountedVote: "votes", Cut: "cuts", Episode: "episodes",
 }  # fmt: skip
@@ -49,12 +51,13 @@ def write_tables(dataset: Path, catalogue: Catalogue, items: Sequence[Item]) -> 
 
 
 def write_rows(dataset: Path, record_type: type, rows: Iterable[Any]) -> None:
-    """Replace a table of a data set."""
+    """Replace a table of a data set; as columns, the rows are in memory a row group at a time."""
     import pyarrow.parquet as pq
 
-    pq.write_table(
-        to_table(record_type, rows), table_file(dataset, record_type), compression="zstd"
-    )
+    left, columns = iter(rows), schema(record_type)
+    with pq.ParquetWriter(table_file(dataset, record_type), columns, compression="zstd") as writer:
+        while some := list(islice(left, _ROW_GROUP)):
+            writer.write_table(to_table(record_type, some))
 
 
 def read_rows(dataset: Path, record_type: type[R]) -> list[R]:

@@ -36,6 +36,7 @@ from caer_build.dataset.layouts.telling import (
     each_with_faces,
     soft_label,
     votes_by_clip,
+    votes_told,
 )
 from caer_build.records import EMOTIONS, SPLITS, Item, ItemFace, ItemKind
 
@@ -137,7 +138,7 @@ def _image(item: Item, votes: Votes) -> Told:
         "file_name": Path(str(item.file)).name,
         **about(item),
         "soft_label": soft_label(item),
-        "votes": list(votes.get(str(item.clip_id), ())),
+        "votes": votes_told(item, votes),
     }
 
 

@@ -40,5 +40,7 @@ class MediaFree:
         """With pandas, as its users do."""
         import pandas as pd
 
-        for row in pd.read_parquet(folder / "metadata" / "items.parquet").itertuples():
+        columns = ["item_id", "split", "emotion"]
+        table = pd.read_parquet(folder / "metadata" / "items.parquet", columns=columns)
+        for row in table.itertuples():
             yield Seen(str(row.item_id), str(row.split), str(row.emotion))

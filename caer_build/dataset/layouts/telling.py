@@ -24,7 +24,7 @@ from caer_build.dataset.metadata import faces_of, read_rows
 from caer_build.records import EMOTIONS, CountedVote, Item, ItemFace
 
 Told = dict[str, Any]
-Votes = Mapping[str, Sequence[Told]]
+Votes = Mapping[str, Sequence[CountedVote]]
 """by clip_id"""
 _FRAMES_AT_ONCE = 50_000
 """frames whose faces are in memory; each look-up may read through the table of all faces, so that
@@ -42,16 +42,23 @@ def votes_by_clip(folder: Path) -> Votes:
     """The votes of a data set, by clip_id."""
     votes = defaultdict(list)
     for vote in read_rows(folder, CountedVote):
-        told = asdict(vote)
-        votes[told.pop("clip_id")].append(told)
+        votes[vote.clip_id].append(vote)
     return votes
+
+
+def votes_told(item: Item, votes: Votes) -> list[Told]:
+    """The votes of an item's clip."""
+    told = [asdict(vote) for vote in votes.get(str(item.clip_id), ())]
+    for vote in told:
+        del vote["clip_id"]
+    return told
 
 
 def each_told(folder: Path, items: Sequence[Item], votes: Votes) -> Iterator[tuple[Item, Told]]:
     """All that is told of some items of a data set, in their order, few in memory at a time."""
     for item, faces in each_with_faces(folder, items):
         told = {**about(item), "soft_label": soft_label(item), **_faces_told(item, faces)}
-        yield item, {**told, "votes": list(votes.get(str(item.clip_id), ()))}
+        yield item, {**told, "votes": votes_told(item, votes)}
 
 
 def each_with_faces(
