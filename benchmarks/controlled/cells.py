@@ -137,7 +137,7 @@ FULL = Effort(
 )  # fmt: skip
 REDUCED = Effort(
     "reduced", 128, 48, 72, 64, {"train": 30_000, "validation": 1_000, "test": 3_000},
-    epochs=3, batch_size=32, rates=(3e-4,), n_seeds=1,
+    epochs=6, batch_size=32, rates=(3e-4,), n_seeds=1,
     clip_counts={"train": 500, "validation": 100, "test": 500}, cue_sides=(0.3, 0.5),
     only=("face", "context", "both", "both, no attention", "face, not placed",
           "cue says nothing: both", "mask only: context"),
