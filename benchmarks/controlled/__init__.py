@@ -22,7 +22,7 @@ distractors and bystanders say nothing about the label; splits share no face and
 Every cell has the same samples, epochs and search: the first seed is trained with each learning
 rate, the one that is best on validation holds for all
 seeds. full: 40,000 samples to train on, 4,000, 10,000 to test on, 96 and 112 px, 20 epochs, three
-rates, five seeds. reduced: 30,000, 1,000, 3,000, 48 and 64 px, three epochs, one rate (no search),
+rates, five seeds. reduced: 30,000, 1,000, 3,000, 48 and 64 px, six epochs, one rate (no search),
 one seed, seven cells, and larger cues (0.3 to 0.5 of the picture's side, not 0.14 to 0.32), so
 that so short a training can learn them.
 motion: CAER-Net, clips of 16 frames in which one emblem tells the emotion by how it moves; 8,000
