@@ -160,6 +160,42 @@ def test_a_media_free_set_and_the_episode_give_the_same_bytes(
     }  # fmt: skip
 
 
+def test_a_rebuilt_set_has_no_leaks_but_those_it_was_allowed(
+    labelled: Path, brief_episode: Path, tmp_path: Path
+) -> None:
+    free, out = tmp_path / "free", tmp_path / "out"
+    caer("export", labelled, "-o", free, LEAKS, "--format", "media-free")
+    place = free / "dataset.json"
+    said = json.loads(place.read_text())
+    assert said["leaks"]
+    # As if nothing but the pictures, which it has not, had told of them.
+    place.write_text(json.dumps(said | {"leaks": {}}))
+    refused = caer("rebuild", free, brief_episode, "-o", out, check=False)
+    assert refused.returncode == 1
+    assert "out would leak: " in refused.stderr
+    assert not out.exists()
+    caer("rebuild", free, brief_episode, "-o", out, LEAKS)
+    assert json.loads((out / "dataset.json").read_text())["leaks"].keys() == said["leaks"].keys()
+
+
+def test_nobody_is_named_in_what_votes_of_a_file_became(labelled: Path, tmp_path: Path) -> None:
+    work = Path(shutil.copytree(labelled, tmp_path / "work"))
+    votes = pd.read_csv(labelled.parent / "votes.csv")
+    known, names = "p0123456789ab", sorted(set(votes.annotator_id))
+    called = dict(zip(names, (known, "ada@lab.example", "Grace Hopper"), strict=True))
+    votes.annotator_id = votes.annotator_id.map(called)
+    votes.to_csv(tmp_path / "named.csv", index=False)
+    caer("label", work, "--votes", tmp_path / "named.csv")
+    counted = pd.read_parquet(work / "tables" / "counted_votes.parquet")
+    # In the order of the names.
+    assert set(counted.annotator_id) == {known, "annotator-1", "annotator-2"}
+    theirs = votes[votes.annotator_id == "ada@lab.example"].set_index("clip_id").emotion
+    mine = counted[counted.annotator_id == "annotator-2"].set_index("clip_id").emotion
+    assert mine.to_dict() == theirs[mine.index].to_dict()
+    everything = b"".join(file.read_bytes() for file in (work / "tables").iterdir())
+    assert not any(name.encode() in everything for name in ("ada@lab.example", "Grace Hopper"))
+
+
 def test_without_the_episode_nothing_is_rebuilt(
     labelled: Path, brief_episode: Path, tmp_path: Path
 ) -> None:
@@ -388,7 +424,10 @@ def test_a_clip_of_train_that_is_coded_anew_in_test_is_found(tmp_path: Path) -> 
     layout, out = layout_of("caer"), tmp_path / "out"
     with pytest.raises(DatasetError, match="pictures of another split, coded anew or resized: 1"):
         export(planted, out, layout, lambda *_: None)
+    with pytest.raises(DatasetError, match="pictures of another split, coded anew or resized: 1"):
+        export(planted, out, layout, lambda *_: None, allow_leaks=("same_person",))
     assert not out.exists()
+    export(planted, tmp_path / "one", layout, lambda *_: None, allow_leaks=("near_duplicate",))
     export(planted, out, layout, lambda *_: None, allow_leaks=True)
     assert list(json.loads((out / "dataset.json").read_text())["leaks"]) == ["near_duplicate"]
     export(clean, tmp_path / "clean", layout, lambda *_: None)

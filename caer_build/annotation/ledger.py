@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -85,6 +86,11 @@ def each_vote(
 def n_left_out(connection: Connection) -> int:
     """Votes, with all their revisions, that :func:`each_vote` leaves out."""
     return connection.scalar(select(func.count()).where(~takes_part(t.vote.c.clip_id))) or 0
+
+
+def is_pseudonym(name: str) -> bool:
+    """Whether an export may have called somebody so."""
+    return re.fullmatch(rf"p[0-9a-f]{{{_CHARACTERS}}}", name) is not None
 
 
 def _pseudonym(secret: str, annotator_id: int) -> str:

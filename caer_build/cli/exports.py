@@ -36,6 +36,13 @@ Media = Annotated[str | None, typer.Option(help="clips or stills; of hf and webd
 ShardItems = Annotated[
     int | None, typer.Option("--shard-items", min=1, help="Items of a shard of webdataset.")
 ]
+AllowLeaks = Annotated[
+    bool,
+    typer.Option(
+        "--allow-leaks",
+        help="Make it although people, clips or pictures stand in two splits; it says so.",
+    ),
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Clips that are worked on at once.")]
 
 
@@ -52,13 +59,7 @@ def export(
             "--about", metavar="FILE", help="Name, licence, consent …: begin with `caer about`."
         ),
     ] = None,
-    allow_leaks: Annotated[
-        bool,
-        typer.Option(
-            "--allow-leaks",
-            help="Make it although people, clips or pictures stand in two splits; it says so.",
-        ),
-    ] = False,
+    allow_leaks: AllowLeaks = False,
     workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -112,6 +113,7 @@ def rebuild(
     released: Two = False,
     media: Media = None,
     shard_items: ShardItems = None,
+    allow_leaks: AllowLeaks = False,
     workers: Workers = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -138,9 +140,15 @@ def rebuild(
     with Steps() as steps:
         files = find_episodes(dataset.episodes, episodes)
         cut_again(dataset, files, clips, workers, partial(steps.tell, "cutting"))
-        # Whether it may leak was decided where the media-free one was made.
-        catalogue = dataset.catalogue(clips)
-        made = export_(catalogue, out, layout, steps.tell, workers, allow_leaks=True)
+        made = export_(
+            dataset.catalogue(clips),
+            out,
+            layout,
+            steps.tell,
+            workers,
+            # Other leaks than it was made with are those that only pictures tell.
+            allow_leaks=allow_leaks or dataset.leaks,
+        )
     shutil.rmtree(clips)
     _report(made, layout, as_json)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.consensus import Answered
-from caer_build.annotation.ledger import each_vote, pseudonyms
+from caer_build.annotation.ledger import each_vote, is_pseudonym, pseudonyms
 from caer_build.annotation.vote_files import READERS
 from caer_build.errors import SchemaError
 from caer_build.records import Vote
@@ -86,7 +86,7 @@ def ballots_of_project(connection: Connection) -> list[Ballot]:
 
 
 def ballots_of_files(files: Sequence[Path], clip_ids: Iterable[str], needed: int) -> list[Ballot]:
-    """The ballots in files of votes, for some clips, by clip_id.
+    """The ballots in files of votes, for some clips, by clip_id; nobody keeps a name.
 
     Args:
         files: CSV, JSON lines or Parquet by their names, as ``caer annotate export`` writes them.
@@ -113,7 +113,7 @@ def ballots_of_files(files: Sequence[Path], clip_ids: Iterable[str], needed: int
                 f"{file} has {len(problems)} rows that are no votes: {' '.join(problems[:_SHOWN])}",
                 "Mend or remove them; docs/annotate.md lists the columns.",
             )
-    found = ballots_of(votes, dict.fromkeys(clip_ids, needed))
+    found = ballots_of(_without_names(votes), dict.fromkeys(clip_ids, needed))
     if votes and not any(ballot.answers for ballot in found):
         raise SchemaError(
             f"None of the {len(votes)} votes is for a clip of this workspace "
@@ -121,6 +121,15 @@ def ballots_of_files(files: Sequence[Path], clip_ids: Iterable[str], needed: int
             "Give the votes for these clips.",
         )
     return found
+
+
+def _without_names(votes: Sequence[Vote]) -> list[Vote]:
+    """Votes go into exports: who has no pseudonym of an export yet is called by a number, in the
+    order of the names."""
+    named = sorted({v.annotator_id for v in votes if not is_pseudonym(v.annotator_id)})
+    n_digits = len(str(len(named)))
+    called = {name: f"annotator-{k:0{n_digits}d}" for k, name in enumerate(named, start=1)}
+    return [replace(v, annotator_id=called.get(v.annotator_id, v.annotator_id)) for v in votes]
 
 
 def _author(vote: Answer) -> str:

@@ -7,7 +7,7 @@ Every format goes the same way, and only :class:`Layout` knows which it is::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from caer_build.dataset import metadata
 from caer_build.dataset.accounts import CARD, write_accounts
 from caer_build.dataset.auditing.auditing import leaks_by_ids, leaks_of
+from caer_build.dataset.auditing.findings import Finding
 from caer_build.dataset.auditing.refusing import refuse_leaks, said_of
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.checksums import write_checksums
@@ -48,7 +49,7 @@ def export(
     tell: Tell,
     jobs: int = 2,
     *,
-    allow_leaks: bool = False,
+    allow_leaks: bool | Collection[str] = False,
 ) -> Exported:
     """Make a data set, or go on making it.
 
@@ -57,7 +58,7 @@ def export(
         tell: called with (step, done, all).
         jobs: clips that are worked on at once.
         allow_leaks: make it although people, clips or pictures stand in two splits; its
-            ``dataset.json`` says so.
+            ``dataset.json`` says so. Or the kinds of leaks that it may have.
 
     Raises:
         DatasetError: if there is nothing to export, something is at ``out`` already, it leaks, or
@@ -74,9 +75,10 @@ def export(
     said = {"form": FORM, "layout": layout.described(), "facts": dict(catalogue.facts)}
     plan = digest_of([said, [digest_of(asdict(item)) for item in chosen]])
     split_by = dict(catalogue.facts).get("split", {}).get("by")
-    if not allow_leaks:
+    if allow_leaks is not True:
         # What ids tell is known before hours of work.
-        refuse_leaks(out.name, leaks_by_ids(chosen, catalogue.faces), split_by)
+        known = leaks_by_ids(chosen, catalogue.faces)
+        refuse_leaks(out.name, _beyond(known, allow_leaks or ()), split_by)
     with Draft.of(out, plan) as draft, disk_errors(out.parent):
         try:
             items = _files(
@@ -93,8 +95,8 @@ def export(
             leaks = leaks_of(
                 draft.folder, items, partial(metadata.face_tables, draft.folder), jobs, tell
             )
-            if not allow_leaks:
-                refuse_leaks(out.name, leaks, split_by)
+            if allow_leaks is not True:
+                refuse_leaks(out.name, _beyond(leaks, allow_leaks or ()), split_by)
             draft.drop_media()
             said |= {"n_items": len(items), "leaks": said_of(leaks)}
             write_accounts(draft.folder, said, items)
@@ -145,6 +147,10 @@ def _with_file(item: Item, file: str, made: Made) -> Item:
         file_bytes=made.n_bytes,
         file_sha256=made.sha256,
     )
+
+
+def _beyond(leaks: Sequence[Finding], kinds: Collection[str]) -> list[Finding]:
+    return [leak for leak in leaks if leak.kind not in kinds]
 
 
 def _step(tell: Tell, name: str) -> Callable[[int, int], None]:

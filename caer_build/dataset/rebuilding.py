@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +28,17 @@ _SHOWN = 5
 class MediaFreeSet:
     """What a media-free data set says.
 
+    Attributes:
+        leaks: kinds of leaks with which it was exported on purpose; of those that pictures tell it
+            knows nothing.
+
     Raises:
         DatasetError: if the folder is none.
     """
 
     folder: Path
     facts: Mapping[str, Any]
+    leaks: Collection[str]
     items: tuple[Item, ...]
     cuts: tuple[Cut, ...]
     episodes: tuple[Episode, ...]
@@ -50,6 +55,7 @@ class MediaFreeSet:
             return cls(
                 folder,
                 said["facts"],
+                tuple(said["leaks"]),
                 tuple(metadata.read_rows(folder, Item)),
                 tuple(metadata.read_rows(folder, Cut)),
                 tuple(metadata.read_rows(folder, Episode)),
