@@ -16,12 +16,13 @@ from benchmarks.data import cache_folder
 from benchmarks.memory import Peak
 from benchmarks.reporting import Row
 from benchmarks.synthetic_workspace import synthetic_workspace
+from caer_build.dataset.looks import FOLDER as LOOKS
 
 N_CLIPS, N_STILLS = 13_201, 70_000
 PROTOCOL = """
 Synthetic workspaces of 13,201 clips (84 frames of 96x64 px, about 25 kB) and of a tenth of them,
-split by show; `caer stills` and `caer export` as whole processes, one run each, with two workers,
-checksums, leak audit and reading back included. items: clips or stills. peak_rss_mb: the largest
+split by show; `caer stills` (each clip looked at anew) and `caer export` as whole processes, one run
+each, with two workers, checksums, leak audit and reading back included. items: clips or stills. peak_rss_mb: the largest
 proportional set size of the process, sampled every 0.2 s; flat means that the larger workspace
 takes little more. copy: the same files copied by shutil.copytree.
 CAER_BENCH_EXPORT_CLIPS sets another number of clips.
@@ -45,6 +46,7 @@ def run() -> Iterator[Row]:
         work = synthetic_workspace(cache_folder(), n_clips).root
         set_ = f"synthetic-{n_clips}"
         n_a_class = round(N_STILLS / 7 * n_clips / N_CLIPS)
+        shutil.rmtree(Path(work, LOOKS), ignore_errors=True)
         yield from _measured(set_, "stills", ["stills", work, "--per-emotion", n_a_class])
         with tempfile.TemporaryDirectory(prefix="caer-bench-") as scratch:
             for name, options in FORMATS:

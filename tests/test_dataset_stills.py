@@ -47,6 +47,13 @@ def test_what_looks_alike_is_one_still_and_other_frames_make_up_for_it() -> None
     assert chosen_of(frames, 10, 9, 2) == [0, 6, 7, 8, 9]
 
 
+def test_a_frame_in_which_the_face_was_not_seen_is_taken_only_where_there_is_no_other() -> None:
+    # Three windows, the last without a frame that differs: any three of the six would do.
+    frames = [Candidate(f, f % 2 == 0, 50.0, 0b11 << 2 * f) for f in range(6)]
+    assert chosen_of(frames, 12, 3, 2) == [0, 2, 4]
+    assert chosen_of(frames, 12, 5, 2) == [0, 1, 2, 4, 5]
+
+
 def test_clips_that_share_frames_give_no_frame_twice() -> None:
     frames = tuple(Candidate(f, True, 50.0, 0b11 << 2 * f) for f in range(8))
     chain = [Footage("b", 8, frames), Footage("a", 8, frames)]

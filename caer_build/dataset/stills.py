@@ -108,7 +108,7 @@ def choose(
         looks = [c.look for name, several in others.items() if name != clip.clip_id
                  for c in several]  # fmt: skip
         spread = _one_a_window(clip, k, looks, min_difference)
-        chosen[clip.clip_id] = spread if len(spread) == k else _evenly(own, k)
+        chosen[clip.clip_id] = spread if len(spread) == k else _seen_first(own, k)
     return chosen
 
 
@@ -129,8 +129,17 @@ def _one_a_window(
     return found
 
 
-def _evenly(different: Sequence[Candidate], k: int) -> list[Candidate]:
+def _seen_first(different: Sequence[Candidate], k: int) -> list[Candidate]:
+    """Those in which the face was seen, spread evenly; only where they are too few, others."""
     ordered = sorted(different, key=_frame)
+    seen = [c for c in ordered if c.seen]
+    if k <= len(seen):
+        return _evenly(seen, k)
+    unseen = [c for c in ordered if not c.seen]
+    return sorted([*seen, *_evenly(unseen, k - len(seen))], key=_frame)
+
+
+def _evenly(ordered: Sequence[Candidate], k: int) -> list[Candidate]:
     return [ordered[(2 * number + 1) * len(ordered) // (2 * k)] for number in range(k)]
 
 
