@@ -21,10 +21,10 @@ from caer_build.dataset.looks import FOLDER as LOOKS
 N_CLIPS, N_STILLS = 13_201, 70_000
 PROTOCOL = """
 Synthetic workspaces of 13,201 clips (84 frames of 96x64 px, about 25 kB) and of a tenth of them,
-split by show; `caer stills` (each clip looked at anew) and `caer export` as whole processes, one run
-each, with two workers, checksums, leak audit and reading back included. items: clips or stills. peak_rss_mb: the largest
-proportional set size of the process, sampled every 0.2 s; flat means that the larger workspace
-takes little more. copy: the same files copied by shutil.copytree.
+split by show; `caer stills` (each clip looked at anew) and `caer export` as whole processes, one
+run each, with two workers, checksums, leak audit and reading back included. items: clips or stills.
+peak_rss_mb: the largest proportional set size of the process, sampled every 0.2 s; flat means that
+the larger workspace takes little more. copy: the same files copied by shutil.copytree.
 CAER_BENCH_EXPORT_CLIPS sets another number of clips.
 """
 FORMATS: tuple[tuple[str, Sequence[str]], ...] = (
