@@ -67,6 +67,22 @@ def test_no_track_crosses_a_boundary(tables: dict[str, pd.DataFrame]) -> None:
     assert (both.end_frame <= both.end_frame_shot).all()
 
 
+def test_no_track_crosses_a_true_boundary(data: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Held against the truth, not against our own shots: a track may begin in the transition into
+    its shot, and never goes over a cut or through a transition. Boundaries are found to two frames.
+    """
+    tolerance = 2
+    for episode in EPISODES:
+        truth = json.loads((data / "episodes" / f"{episode}.truth.json").read_text())
+        spans = [(cut, cut) for cut in truth["cuts"]]
+        spans += [(first, last) for first, last, _ in truth["gradual"]]
+        for track in tables["tracks"].query("episode_id == @episode").itertuples():
+            for first, last in spans:
+                before = first - track.start_frame > tolerance
+                after = track.end_frame - last > tolerance
+                assert not (before and after), (track.track_id, first, last)
+
+
 def overlaps(tables: dict[str, pd.DataFrame], shot: TrueShot) -> dict[str, float]:
     """track_id -> share of the true shot's frames that the track covers, if any."""
     found = {}
@@ -103,6 +119,35 @@ def test_most_single_shots_give_a_clip_and_no_other_kind_does(
     assert sum(bool(kept_in(tables, s)) for s in singles) / len(singles) >= 0.75
     wrong = {s.frames[0]: kept_in(tables, s) for s in truth if s.kind in ("none", "group")}
     assert not any(wrong.values()), wrong
+
+
+UNREADABLE = {"ambiguous_small", "ambiguous_blurred", "ambiguous_turned", "ambiguous_brief"}
+EXPECTED = {"none": {"no_face", "too_short", "transition"}, "group": {"group"}}
+DARK_AUDIENCE = ("lobby.s01e01", 395, 446)
+"""of kind "none" in the truth: heads in the dark, of which nothing can be read"""
+
+
+def test_rejected_shots_have_the_reason_that_a_person_would_give(
+    tables: dict[str, pd.DataFrame], truth: list[TrueShot]
+) -> None:
+    wrong = {}
+    for shot in truth:
+        frames = set(shot.frames)
+        own = tables["clips"].query("episode_id == @shot.episode_id")
+        inside = [
+            c for c in own.itertuples()
+            if len(frames & set(range(c.start_frame, c.end_frame))) > c.n_frames / 2
+        ]  # fmt: skip
+        allowed = EXPECTED.get(shot.kind)
+        if allowed is None:
+            continue
+        episode, first, end = DARK_AUDIENCE
+        if shot.episode_id == episode and frames & set(range(first, end)):
+            allowed = allowed | UNREADABLE
+        odd = {c.clip_id: c.reject_reason for c in inside if c.reject_reason not in allowed}
+        wrong |= odd
+        assert inside, shot
+    assert wrong == {}
 
 
 def test_no_clip_shows_a_true_boundary(data: Path, tables: dict[str, pd.DataFrame]) -> None:
