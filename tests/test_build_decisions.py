@@ -10,6 +10,7 @@ import pandas as pd
 from caer_build import overrides, people, upkeep
 from caer_build.store import Workspace
 from tests.building import build, caer, caer_apart, digests
+from tests.media import remux
 
 QUICK = ("--recipe", "quick")
 # Under quick's scorer this person is seen in the shots that begin at 513 and 632; under transnetv2
@@ -104,3 +105,39 @@ def test_a_deleted_person_stays_deleted(data: Path, tmp_path: Path) -> None:
     assert f"merge {persons[0]}" in caer("person", "undo", work).stdout
     build(work, episode, options=options)
     assert digests(work) == settled
+
+
+def test_decisions_survive_other_settings_and_an_added_episode(
+    data: Path, brief_episode: Path, tmp_path: Path
+) -> None:
+    work, options = tmp_path / "work", [*QUICK, "--show", "lobby"]
+    build(work, brief_episode, options=options)
+    clips = table(work, "clips")
+    kept = clips[clips.reject_reason.isna()].sort_values("start_frame")
+    gone, survivor = kept.person_id.unique()[:2]
+    rejected = kept.clip_id.iloc[-1]
+    tracks = set(clips[clips.person_id.isin([gone, survivor])].track_id)
+    caer("person", "merge", work, gone, survivor)
+    caer("person", "name", work, survivor, "Ann")
+    caer("clip", "reject", work, rejected, "--because", "credits over the face")
+
+    def hold() -> None:
+        people_of = table(work, "identities").set_index("track_id").person_id
+        together = people_of[people_of.index.isin(tracks)]
+        assert len(together) == len(tracks)
+        assert together.nunique() == 1
+        assert roll(work)[together.iloc[0]] == "Ann"
+        row = table(work, "clips").set_index("clip_id").loc[rejected]
+        assert row.reject_reason == "by_hand"
+
+    build(work, brief_episode, options=options)
+    hold()
+    apart = ("screening.min_face_px=20", "tracks.smoothing_s=0.1")
+    options += [word for value in apart for word in ("--set", value)]
+    build(work, brief_episode, options=options)
+    hold()
+    pieces = {f: f.stat().st_mtime_ns for f in work.glob("stages/cutting/*/pieces/*/clip.mp4")}
+    earlier = remux(data / "episodes" / "lobby.s01e01.mp4", tmp_path / "earlier.mp4", "-t", "12")
+    build(work, earlier, options=options)
+    hold()
+    assert all(f.stat().st_mtime_ns == t for f, t in pieces.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import html.parser
 import re
 from dataclasses import replace
@@ -15,7 +17,7 @@ from caer_build import overrides
 from caer_build.errors import StoreError
 from caer_build.media.encode import encode_frames
 from caer_build.records import Person, TrackBox
-from caer_build.report.build_report import MAX_TIMELINES, write_report
+from caer_build.report.build_report import MAX_OPEN, write_report
 from caer_build.store import Workspace
 from tests.toy_workspace import Toy, add_episode, clip, track
 
@@ -176,8 +178,12 @@ def test_fifty_episodes_stay_small(tmp_path: Path) -> None:
     path = write_report(workspace, tmp_path / "elsewhere" / "r.html")
     text = path.read_text(encoding="utf-8")
     assert path.stat().st_size < 3_000_000
-    assert text.count('class="card timeline"') == MAX_TIMELINES
-    assert f"{50 - MAX_TIMELINES} more episodes are not drawn" in text
+    # Every episode has its timeline: some at once, the others when they are opened.
+    packed = re.findall(r'data-packed="([^"]+)"', text)
+    assert text.count('class="card timeline"') == MAX_OPEN == 50 - len(packed)
+    for number, one in enumerate(packed, MAX_OPEN):
+        drawn = gzip.decompress(base64.b64decode(one)).decode()
+        assert f"Shots, faces and clips of toy.s01e{number:02d} along time" in drawn
     assert "6 more persons" in text
 
 
@@ -196,8 +202,6 @@ def colours(n_frames: int, size: tuple[int, int]) -> list[np.ndarray]:
 
 
 def test_pictures_come_from_the_clip_and_its_source(toy: Toy, tmp_path: Path) -> None:
-    import base64
-
     import cv2
 
     source = tmp_path / "toy.s01e01.mp4"

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from caer_build.errors import MediaError, ModelMissing, StoreError
 from caer_build.media.waveform import Samples
+from caer_build.media.x264 import instructions, steady
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -94,7 +95,7 @@ def encoders() -> str:
                 "Install PyAV's own wheel: pip install --force-reinstall --only-binary :all: av",
             )
     codec = ".".join(map(str, av.library_versions["libavcodec"]))
-    return f"libx264, aac of libavcodec {codec}"
+    return f"libx264 ({instructions() or 'any'}), aac of libavcodec {codec}"
 
 
 class ClipWriter:
@@ -143,7 +144,7 @@ class ClipWriter:
             # A clip lies inside one shot: nobody need look for cuts. Captions of the source
             # belong to the whole episode, not to a clip.
             options |= {"crf": str(codec.crf), "preset": codec.preset}
-            options |= {"sc_threshold": "0", "a53cc": "0"}
+            options |= {"sc_threshold": "0", "a53cc": "0", **steady()}
         else:
             options |= {"qmin": str(codec.quality), "qmax": str(codec.quality)}
         added = self._container.add_stream(_ENCODERS[codec.video], rate=self._rate)

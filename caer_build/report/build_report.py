@@ -1,17 +1,22 @@
 """``caer report``: one HTML file that shows what a build came to.
 
 The file needs nothing beside it but, for playing clips, the workspace's folder ``clips``. However
-many episodes there are, its size is bounded by the numbers below.
+many episodes there are, its size is bounded by the numbers below: the first ones are drawn at once,
+the others lie packed in the page until they are opened.
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from caer_build import __version__
 from caer_build.records import REJECT_REASONS, Clip, Episode, Shot
@@ -31,9 +36,15 @@ from caer_build.report.timeline_svg import Drawing, clock, draw
 from caer_build.report.what_if import what_if
 from caer_build.store import Workspace, write_atomically
 
-MAX_TIMELINES = 24
-MAX_BARS = 16_000
-"""over all timelines; a 42-minute episode has about 3,000"""
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from markupsafe import Markup
+
+MAX_TIMELINES = 1000
+"""A 42-minute episode takes about 60 kB when it is packed."""
+MAX_OPEN = 24
+MAX_OPEN_BARS = 9_000
+"""over the timelines that are drawn at once; a 42-minute episode has about 3,000"""
 MAX_PORTRAITS = 24
 MAX_PERSONS = 300
 CHARTED = tuple(t for t in THRESHOLDS if t.reason != "group")
@@ -41,14 +52,26 @@ CHARTED = tuple(t for t in THRESHOLDS if t.reason != "group")
 
 
 @dataclass(frozen=True)
-class Timeline:
-    """One episode drawn in full."""
+class Drawn:
+    """What is drawn of an episode, and said of it in a table."""
 
+    number: int
     episode: Episode
     drawing: Drawing
     film: str | None
     clips: tuple[tuple[Clip, str], ...]
     """every row and the sentence on its fate: what the drawing says, as a table"""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One episode in the page: as HTML, or packed (gzip, base64) until somebody opens it."""
+
+    episode: Episode
+    n_clips: int
+    n_kept: int
+    html: Markup
+    packed: str | None
 
 
 @dataclass(frozen=True)
@@ -93,51 +116,63 @@ def render(material: Material, beside: Path) -> str:
         for r in REJECT_REASONS
         if counts[r]
     ]
-    timelines = list(_timelines(m))
-    return (
-        environment(clock=clock, length_s=length, marks=axis_marks, named=named)
-        .get_template("build.html.jinja")
-        .render(
-            m=m,
-            version=__version__,
-            made=time.strftime("%d %B %Y, %H:%M"),
-            headlines=headlines(m),
-            episode_rows=episode_rows(m),
-            funnel=funnel(m.clips),
-            reason_names=REASON_NAMES,
-            timelines=timelines,
-            portraits=_portraits(m),
-            n_persons=len(persons),
-            n_portraits=MAX_PORTRAITS,
-            kept=photographer.shoot(choose_kept(m.clips, persons)),
-            rejected=rejected,
-            histograms=[h for t in CHARTED if (h := histogram(m.clips, t, m.screening))],
-            trials=what_if(m.clips, m.shot_of, m.screening),
-            stages=stage_facts(m),
-            citation=citation(m.screening, m.clips, m.recipe.name, __version__),
-        )
+    templates = environment(clock=clock, length_s=length, marks=axis_marks, named=named)
+    timelines = list(_timelines(m, templates.get_template("timeline.html.jinja")))
+    return templates.get_template("build.html.jinja").render(
+        m=m,
+        version=__version__,
+        made=time.strftime("%d %B %Y, %H:%M"),
+        headlines=headlines(m),
+        episode_rows=episode_rows(m),
+        funnel=funnel(m.clips),
+        reason_names=REASON_NAMES,
+        timelines=timelines,
+        portraits=_portraits(m),
+        n_persons=len(persons),
+        n_portraits=MAX_PORTRAITS,
+        kept=photographer.shoot(choose_kept(m.clips, persons)),
+        rejected=rejected,
+        histograms=[h for t in CHARTED if (h := histogram(m.clips, t, m.screening))],
+        trials=what_if(m.clips, m.shot_of, m.screening),
+        stages=stage_facts(m),
+        citation=citation(m.screening, m.clips, m.recipe.name, __version__),
     )
 
 
-def _timelines(m: Material) -> Iterator[Timeline]:
-    """The first episodes, until there are as many bars as a browser draws gladly."""
-    shots: dict[str, list[Shot]] = {}
-    for shot in m.shots:
-        shots.setdefault(shot.episode_id, []).append(shot)
+def _timelines(m: Material, template: Template) -> Iterator[Timeline]:
+    """Every episode; as HTML until there are as many bars as a browser draws gladly."""
+    from markupsafe import Markup
+
     n_bars = 0
+    for drawn in islice(_drawn(m), MAX_TIMELINES):
+        n_bars += len(drawn.drawing.bars)
+        html = template.render(t=drawn, roll=m.roll)
+        is_open = drawn.number == 0 or (drawn.number < MAX_OPEN and n_bars <= MAX_OPEN_BARS)
+        yield Timeline(
+            drawn.episode,
+            len(drawn.clips),
+            sum(clip.reject_reason is None for clip, _ in drawn.clips),
+            Markup(html if is_open else ""),
+            None if is_open else _packed(html),
+        )
+
+
+def _packed(html: str) -> str:
+    """As the script of the page unpacks it; the same bytes every time."""
+    return base64.b64encode(gzip.compress(html.encode("utf-8"), mtime=0)).decode("ascii")
+
+
+def _drawn(m: Material) -> Iterator[Drawn]:
+    shots, tracks, clips = (_by_episode(rows) for rows in (m.shots, m.tracks, m.clips))
     for number, episode in enumerate(m.episodes):
-        own_tracks = [t for t in m.tracks if t.episode_id == episode.episode_id]
-        own_clips = [c for c in m.clips if c.episode_id == episode.episode_id]
-        own_shots = sorted(shots.get(episode.episode_id, []), key=lambda s: s.start_frame)
-        n_bars += len(own_shots) + len(own_tracks) + len(own_clips)
-        if number == MAX_TIMELINES or (number > 0 and n_bars > MAX_BARS):
-            return
+        own_clips: list[Clip] = clips[episode.episode_id]
+        own_shots: list[Shot] = sorted(shots[episode.episode_id], key=lambda s: s.start_frame)
         sentence = partial(_sentence, m)
         features = m.stored("scan", episode.episode_id, "features.zst")
         drawing = draw(
             episode=episode,
             shots=own_shots,
-            tracks=own_tracks,
+            tracks=tracks[episode.episode_id],
             clips=own_clips,
             roll=m.roll,
             say_why=sentence,
@@ -145,12 +180,20 @@ def _timelines(m: Material) -> Iterator[Timeline]:
         )
         film = filmstrip(features, own_shots, drawing.stretch) if features else None
         ordered = sorted(own_clips, key=lambda c: (c.start_frame, c.clip_id))
-        yield Timeline(
+        yield Drawn(
+            number,
             episode,
             drawing,
             data_address(film) if film else None,
             tuple((c, sentence(c)) for c in ordered),
         )
+
+
+def _by_episode(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    found = defaultdict(list)
+    for row in rows:
+        found[row.episode_id].append(row)
+    return found
 
 
 def _sentence(m: Material, clip: Clip) -> str:

@@ -29,7 +29,7 @@
   document.addEventListener("scroll", () => { tip.hidden = true; }, true);
 
   // Timelines can be stretched; what was in the middle stays there.
-  for (const box of document.querySelectorAll(".timeline")) {
+  const stretchable = (box) => {
     const scroller = box.querySelector(".scroller"), drawing = box.querySelector(".drawing");
     const buttons = box.querySelector(".zoom");
     const usual = Number(drawing.dataset.stretch);
@@ -44,6 +44,21 @@
       drawing.style.width = 100 * stretch + "%";
       scroller.scrollLeft = middle * scroller.scrollWidth - scroller.clientWidth / 2;
     });
+  };
+  document.querySelectorAll(".timeline").forEach(stretchable);
+
+  // Further timelines lie packed in the page until they are opened.
+  const unpack = async (folded) => {
+    const packed = folded.dataset.packed;
+    if (!packed) return;
+    delete folded.dataset.packed;
+    const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+    const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    folded.insertAdjacentHTML("beforeend", await new Response(plain).text());
+    folded.querySelectorAll(".timeline").forEach(stretchable);
+  };
+  for (const folded of document.querySelectorAll("details[data-packed]")) {
+    folded.addEventListener("toggle", () => unpack(folded));
   }
 
   // A click on a picture plays the clip in its place; without scripts the link opens it.
