@@ -57,8 +57,7 @@ def test_the_language_that_was_asked_for(brief_episode: Path, tmp_path: Path) ->
         "-metadata:s:a:1", "language=fre", "-t", "12", before=("-i", f"file:{beeps}"),
     )  # fmt: skip
     with av.open(str(both)) as container:
-        languages = [s.language for s in container.streams.audio]
-    french = languages.index("fre")
+        [french] = [s.index for s in container.streams.audio if s.language == "fre"]
     work = tmp_path / "work"
     build(work, both, options=["--recipe", "quick", "--set", "ingest.audio_language=fr"])
     assert pd.read_parquet(work / "tables" / "episodes.parquet").audio_track.tolist() == [french]

@@ -231,7 +231,8 @@ from av.video.frame import VideoFrame
 from caer_build.media.clipfile import ClipCodec, ClipForm, ClipWriter
 
 width, height, n = 960, 540, 14
-wide = np.kron(np.random.default_rng(0).integers(0, 255, (80, 140)), np.ones((8, 8))).astype(np.uint8)
+blocks = np.random.default_rng(0).integers(0, 255, (80, 140), dtype=np.uint8)
+wide = np.kron(blocks, np.ones((8, 8), np.uint8))
 writer = None
 for k in range(n):
     planes = np.full((height * 3 // 2, width), 128, np.uint8)
