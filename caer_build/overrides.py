@@ -49,6 +49,13 @@ def next_number(past: Sequence[Override]) -> int:
     return max((override.number for override in past), default=-1) + 1
 
 
+def in_force(past: Sequence[Override], action: str, target: str, value: str | None) -> bool:
+    """Whether this is what was decided last about the target; of a clip, kept or rejected."""
+    kinds = ABOUT_CLIPS if action in ABOUT_CLIPS else (action,)
+    last = next((o for o in reversed(past) if o.target == target and o.action in kinds), None)
+    return last is not None and (last.action, last.value) == (action, value)
+
+
 def add(
     workspace: Workspace, action: str, target: str, value: str | None, reason: str | None
 ) -> Override:

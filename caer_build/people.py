@@ -58,8 +58,11 @@ def without_effect(workspace: Workspace) -> list[str]:
 
 def decide(
     workspace: Workspace, action: str, person: str, value: str | None, reason: str | None
-) -> Override:
+) -> Override | None:
     """Note a decision about a person, and where the faces are that it is about.
+
+    Returns:
+        The decision; None: it was decided already, and nothing is noted twice.
 
     Raises:
         CaerError: if there is no such person, or a merge would run in a circle, or across shows.
@@ -71,6 +74,8 @@ def decide(
             raise CaerError(
                 f"No person {each} in {workspace.root}.", "See `caer person list` for their ids."
             )
+    if overrides.in_force(overrides.load(workspace), action, person, value):
+        return None
     if action == "merge":
         _check_merge(workspace, persons[person], persons[named[-1]], list(persons.values()))
     number = overrides.next_number(overrides.load(workspace))

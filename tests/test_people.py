@@ -10,8 +10,9 @@ import pytest
 from caer_build import overrides, people
 from caer_build.errors import CaerError
 from caer_build.naming import MERGED_BY_FACE, person_id_of
-from caer_build.records import Identity, Person, TrackBox
+from caer_build.records import Clip, Identity, Person, TrackBox
 from caer_build.store import Workspace
+from caer_build.tables import read_published
 from tests.building import caer
 from tests.toy_workspace import Toy, clip, episode, shot, track
 
@@ -122,3 +123,30 @@ def test_the_roll_for_programs(work: Workspace) -> None:
         "person_id": A, "name": None, "n_tracks": 2, "n_clips": 2, "note": ""
     }  # fmt: skip
     assert {p["person_id"]: p["note"] for p in found["persons"]}[D].startswith(f"merged into {A}")
+
+
+def test_nothing_is_decided_twice(work: Workspace) -> None:
+    assert "Noted" in caer("person", "delete", work.root, A).stdout
+    assert "decided already" in caer("person", "delete", work.root, A, "--because", "again").stdout
+    assert noted(work) == [("delete", A)]
+    assert f"delete {A}" in caer("person", "undo", work.root).stdout
+    assert noted(work) == []
+    # Another name is another decision; taken back, the first one holds again.
+    for name in ("Ann", "Ann", "Anne"):
+        caer("person", "name", work.root, A, name)
+    assert noted(work) == [("name", A), ("name", A)]
+
+
+def test_decisions_are_listed(work: Workspace) -> None:
+    assert "Nothing was decided" in caer("person", "decisions", work.root).stdout
+    caer("person", "merge", work.root, A, B, "--because", "a wig")
+    said = caer("person", "decisions", work.root).stdout
+    assert said.splitlines() == [f"merge {A} into {B} (a wig)"]
+    [row] = json.loads(caer("person", "decisions", work.root, "--json").stdout)
+    assert (row["action"], row["target"], row["value"]) == ("merge", A, B)
+    clip_id = next(iter(read_published(work, Clip))).clip_id
+    for action in ("keep", "reject", "reject"):
+        caer("clip", action, work.root, clip_id)
+    assert caer("clip", "decisions", work.root).stdout.splitlines() == [
+        f"keep {clip_id}", f"reject {clip_id}",
+    ]  # fmt: skip

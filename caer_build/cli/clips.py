@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from caer_build.cli.decisions import list_decisions, say_noted
+
 Work = Annotated[Path, typer.Argument(help="The workspace.")]
 ClipId = Annotated[str, typer.Argument(metavar="CLIP", help="A clip_id.")]
 Why = Annotated[str | None, typer.Option("--because", help="The reason, kept with the decision.")]
@@ -16,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Keep or reject a clip by hand; take that back.", no_args_is_help=True)
     group.command("keep")(keep)
     group.command("reject")(reject)
+    group.command("decisions")(decisions)
     group.command("undo")(undo)
     app.add_typer(group, name="clip")
 
@@ -35,8 +38,10 @@ def _decide(work: Path, action: str, clip: str, why: str | None) -> None:
     if action == "keep" and found.track_id is None:
         raise CaerError(f"{clip} has no face: nobody in it could be labelled.", "Keep another one.")
     with workspace.locked(say):
-        overrides.add(workspace, action, clip, None, why)
-    typer.echo("Noted. Run `caer build` again to apply it.")
+        is_new = not overrides.in_force(overrides.load(workspace), action, clip, None)
+        if is_new:
+            overrides.add(workspace, action, clip, None, why)
+    say_noted(is_new)
 
 
 def keep(work: Work, clip: ClipId, because: Why = None) -> None:
@@ -53,6 +58,19 @@ def reject(work: Work, clip: ClipId, because: Why = None) -> None:
     Example: [bold]caer clip reject work CLIP --because "a mask"[/bold]
     """
     _decide(work, "reject", clip, because)
+
+
+def decisions(
+    work: Work,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+) -> None:
+    """What was decided about clips, oldest first.
+
+    Example: [bold]caer clip decisions work[/bold]
+    """
+    from caer_build.overrides import ABOUT_CLIPS
+
+    list_decisions(work, ABOUT_CLIPS, as_json)
 
 
 def undo(work: Work) -> None:

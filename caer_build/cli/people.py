@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from caer_build.cli.decisions import list_decisions, say_noted
+
 Work = Annotated[Path, typer.Argument(help="The workspace.")]
 PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="A person_id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -25,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("name")(name)
     group.command("merge")(merge)
     group.command("delete")(delete)
+    group.command("decisions")(decisions)
     group.command("undo")(undo)
     app.add_typer(group, name="person")
 
@@ -71,8 +74,8 @@ def _decide(work: Path, action: str, person: str, value: str | None, why: str | 
 
     workspace = Workspace.open(work.absolute())
     with workspace.locked(say):
-        decide(workspace, action, person, value, why)
-    typer.echo("Noted. Run `caer build` again to apply it.")
+        noted = decide(workspace, action, person, value, why)
+    say_noted(noted is not None)
 
 
 def name(work: Work, person: PersonId, called: str, because: Why = None) -> None:
@@ -83,8 +86,13 @@ def name(work: Work, person: PersonId, called: str, because: Why = None) -> None
     _decide(work, "name", person, called, because)
 
 
-def merge(work: Work, person: PersonId, into: str, because: Why = None) -> None:
-    """Say that a person is another one.
+def merge(
+    work: Work,
+    person: PersonId,
+    into: Annotated[str, typer.Argument(metavar="OTHER", help="The person_id that stays.")],
+    because: Why = None,
+) -> None:
+    """Say that PERSON is OTHER: the id and the name of OTHER stay.
 
     Example: [bold]caer person merge work PERSON OTHER[/bold]
     """
@@ -102,6 +110,16 @@ def delete(work: Work, person: PersonId, because: Why = None) -> None:
     seen in clips around others: docs/build.md, Privacy, says what remains and how it goes.
     """
     _decide(work, "delete", person, None, because)
+
+
+def decisions(work: Work, as_json: AsJson = False) -> None:
+    """What was decided about persons, oldest first.
+
+    Example: [bold]caer person decisions work[/bold]
+    """
+    from caer_build.overrides import ABOUT_PERSONS
+
+    list_decisions(work, ABOUT_PERSONS, as_json)
 
 
 def undo(work: Work) -> None:
