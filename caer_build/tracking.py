@@ -143,6 +143,7 @@ def smooth(times_s: Array, boxes: Array, width_s: float, most_shift: float) -> A
 
     Each is replaced by a straight line's value at its own time, the line fitted to it and its
     neighbours with Gaussian weights: a face that moves evenly, or stands, is not shifted at all.
+    No edge goes beyond the outermost of those detected, so that what was inside the picture stays.
 
     Args:
         times_s: (n,) strictly ascending.
@@ -167,7 +168,8 @@ def smooth(times_s: Array, boxes: Array, width_s: float, most_shift: float) -> A
     fitted /= fitted.sum(1, keepdims=True)
     smoothed = np.einsum("nk,nkc->nc", fitted, boxes[near])
     limit = most_shift * np.sqrt(box_arithmetic.area(boxes))[:, None]
-    return np.asarray(boxes + np.clip(smoothed - boxes, -limit, limit))
+    shifted = boxes + np.clip(smoothed - boxes, -limit, limit)
+    return np.asarray(np.clip(shifted, boxes.min(0), boxes.max(0)))
 
 
 def covered(a: Array, b: Array) -> Array:

@@ -215,6 +215,11 @@ def test_every_frame_of_a_clip_has_its_target(tables: dict[str, pd.DataFrame]) -
         assert (row["count"], row["min"], row["max"]) == (clip.n_frames, 0, clip.n_frames - 1)
     assert (boxes.x1 < boxes.x2).all()
     assert (boxes.y1 < boxes.y2).all()
+    every = tables["track_boxes"].merge(tables["tracks"][["track_id", "episode_id"]])
+    every = every.merge(tables["episodes"][["episode_id", "width", "height"]])
+    assert (every[["x1", "y1"]] >= 0).all(axis=None)
+    assert (every.x2 <= every.width).all()
+    assert (every.y2 <= every.height).all()
 
 
 def test_clips_are_frame_exact_with_sound(

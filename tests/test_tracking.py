@@ -100,3 +100,13 @@ def test_covered_is_the_share_of_the_smaller_box() -> None:
     a = np.array([square(0, size=10), square(0, size=10), square(0, size=10)])
     b = np.array([square(2, 2, size=4), square(5, size=10), square(20, size=10)])
     assert tracking.covered(a, b).tolist() == [1.0, 0.5, 0.0]
+
+
+def test_smoothing_does_not_leave_the_picture() -> None:
+    """A face that comes to rest at the picture's lower edge, 540: a line would shoot over it."""
+    times = np.arange(8) * 0.2
+    bottoms = np.array([480, 500, 520, 540, 540, 540, 540, 540.0])
+    boxes = np.stack([np.full(8, 10.0), bottoms - 200, np.full(8, 160.0), bottoms], axis=1)
+    smoothed = tracking.smooth(times, boxes, 0.25, 0.1)
+    assert smoothed[:, 3].max() == 540
+    assert np.abs(smoothed - boxes).max() > 1

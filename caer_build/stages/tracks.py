@@ -383,7 +383,7 @@ def run(context: Context[TrackSettings]) -> None:
 
 STAGE: Stage[Any] = Stage(
     name="tracks",
-    version=1,
+    version=2,
     settings=TrackSettings,
     scope="episode",
     reads=("shots", "detections", "timeline.npz"),
