@@ -185,7 +185,8 @@ class Register:
 def register(workspace: Workspace, files: Sequence[Path] = (), show: str | None = None) -> Register:
     """Add files to the workspace's known sources and return them all, ordered by id.
 
-    A file already known (same path, size and time of change) is not read again.
+    A file already known (same path, size and time of change) is not read again. Of files with the
+    same content the one whose name tells season and number gives its name, else the first.
     """
     noted = _noted(workspace)
     known = _tidied(noted, workspace)
@@ -196,7 +197,7 @@ def register(workspace: Workspace, files: Sequence[Path] = (), show: str | None 
     seen: dict[str, Path] = {}
     found_at: dict[str, str] = {}
     stamps = {(e.path, e.size, e.modified_ns): e.sha256 for e in known}
-    for file in files:
+    for file in sorted(files, key=lambda f: title_of(f, show).season is None):
         try:
             path = file.absolute()
             stat = path.stat()

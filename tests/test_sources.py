@@ -112,6 +112,14 @@ def test_one_content_is_one_episode(tmp_path: Path, workspace: Workspace) -> Non
     assert found.doubles == ((tmp_path / "b.mp4", "a"),)
 
 
+def test_of_equal_files_the_one_named_after_its_episode_counts(tmp_path: Path) -> None:
+    make(tmp_path, a_copy_mp4=b"same", lobby_s01e02_mp4=b"same", z_copy_mp4=b"same")
+    workspace = Workspace.create(tmp_path / "work")
+    found = register(workspace, sorted(tmp_path.glob("*.mp4")))
+    assert [(s.episode_id, s.season, s.number) for s in found.sources] == [("lobby.s01e02", 1, 2)]
+    assert [path.name for path, _ in found.doubles] == ["a.copy.mp4", "z.copy.mp4"]
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, workspace: Workspace) -> None:
     make(tmp_path, a_mp4=b"1")
     gone = tmp_path / "b.mp4"
