@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,15 @@ def test_the_guide_has_every_reject_reason_in_its_order() -> None:
     text = (REPOSITORY / "docs" / "build.md").read_text("utf-8")
     section = text.split("## Reject reasons")[1].split("\n## ")[0]
     assert tuple(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == REJECT_REASONS
+
+
+def test_the_readme_lists_every_extra() -> None:
+    settings = ConfigParser()
+    settings.read(REPOSITORY / "setup.cfg")
+    section = README.read_text("utf-8").split("## Install")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert listed == set(settings["options.extras_require"])
 
 
 def anchors(page: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""``caer sample`` and ``caer demo``: a real episode to try everything on."""
+"""``caer sample`` and ``caer demo``: an episode to try everything on."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ def sample(
     out: Annotated[Path, typer.Argument(help="A folder, made if new.")],
     force: Annotated[bool, typer.Option(help="Replace a sample that is already there.")] = False,
 ) -> None:
-    """Cut a real episode of about 70 seconds, with its exact truth beside it.
+    """Edit an episode of about 70 seconds out of real footage, with its exact truth beside it.
 
     Example: [bold]caer sample episodes[/bold]
     """
+    from caer_build.cli.progress import command, say
+
     made = _cut(out, force)
     typer.echo(f"{made.episode}\n{made.truth}\n{made.sources}")
+    say(f"Build its clips: {command()} build {out} -o WORK")
 
 
 def _cut(out: Path, force: bool = False) -> SamplePaths:
