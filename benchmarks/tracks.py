@@ -48,7 +48,7 @@ Join = Callable[[Sequence[records.Shot], Sequence[FaceDetection], Timeline], Joi
 
 @dataclass
 class Watch:
-    """A detector, and how long it took; ``adaptive``: it passes over pictures that hardly changed."""
+    """A detector, and how long it took; ``adaptive``: it passes over what hardly changed."""
 
     detector: FaceDetector
     adaptive: bool = False
