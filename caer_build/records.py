@@ -394,7 +394,8 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class ClipBox:
-    """Every face in every frame of a kept clip; the target's rows are marked."""
+    """Every followed face in every frame of a kept clip, the target's marked. What was found once
+    and belongs to no track is in detections alone."""
 
     table: ClassVar[str] = "clip_boxes"
 
