@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import typer
 
-from caer_build.cli.main import app
+from caer_build.cli.main import STEPS, app
 from caer_build.handbook import fill
 from caer_build.records import REJECT_REASONS
 from tests.conftest import REPOSITORY
@@ -55,6 +55,11 @@ def test_every_command_is_in_the_documentation(path: str) -> None:
 def test_every_command_has_help_with_an_example_that_is_itself(path: str) -> None:
     text = COMMANDS[path].help or ""
     assert re.search(rf"Example: \[bold\]{path}\b", text), f"`{path} --help` shows no example"
+
+
+def test_every_command_stands_at_a_step_of_the_help() -> None:
+    named = [name for names in STEPS.values() for name in names]
+    assert sorted(named) == sorted({path.split()[1] for path in COMMANDS})
 
 
 def test_what_is_made_from_the_code_is_up_to_date() -> None:

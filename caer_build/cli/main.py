@@ -44,12 +44,30 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+STEPS = {
+    "1. Try it": ("demo", "sample", "doctor"),
+    "2. Build clips": (
+        "build", "status", "explain", "report", "verify", "clean", "episode", "person", "clip",
+        "recipe", "models",
+    ),
+    "3. Have them labelled": ("annotate",),
+    "4. Make the data set": (
+        "label", "split", "stills", "export", "rebuild", "about", "stats", "audit", "compare",
+        "agreement",
+    ),
+    "5. Train and use networks": (
+        "train", "evaluate", "tables", "predict", "explain-model", "export-onnx",
+    ),
+}  # fmt: skip
+"""the commands in the order in which they are needed, as ``caer --help`` shows them"""
+
+
+samples.add_to(app)
 build.add_to(app)
 workspace.add_to(app)
 people.add_to(app)
 clips.add_to(app)
 episodes.add_to(app)
-samples.add_to(app)
 recipe.add_to(app)
 annotate.add_to(app)
 labels.add_to(app)
@@ -65,6 +83,13 @@ tables.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
 inference.add_to(app)
+for _panel, _names in STEPS.items():
+    for _group in app.registered_groups:
+        if _group.name in _names:
+            _group.rich_help_panel = _panel
+    for _command in app.registered_commands:
+        if _command.name in _names:
+            _command.rich_help_panel = _panel
 
 
 def _show_version(wanted: bool) -> None:
