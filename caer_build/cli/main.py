@@ -7,8 +7,10 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from caer_build import __version__
 from caer_build.cli import (
@@ -36,14 +38,6 @@ from caer_build.cli import (
 )
 from caer_build.errors import EXIT_INTERRUPTED, EXIT_UNFORESEEN, CaerError
 
-app = typer.Typer(
-    name="caer",
-    help="Rebuild the CAER and CAER-S emotion benchmarks from raw TV episodes.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode="rich",
-)
 STEPS = {
     "1. Try it": ("demo", "sample", "doctor"),
     "2. Build clips": (
@@ -62,6 +56,23 @@ STEPS = {
 """the commands in the order in which they are needed, as ``caer --help`` shows them"""
 
 
+class _StepByStep(TyperGroup):
+    """Commands and groups in the order of the steps."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        order = [name for names in STEPS.values() for name in names]
+        return sorted(super().list_commands(ctx), key=order.index)
+
+
+app = typer.Typer(
+    name="caer",
+    cls=_StepByStep,
+    help="Rebuild the CAER and CAER-S emotion benchmarks from raw TV episodes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
 samples.add_to(app)
 build.add_to(app)
 workspace.add_to(app)
