@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,7 @@ def _read(name: str) -> str:
     if path.name.removesuffix(".toml") in shipped() and len(path.parts) == 1:
         inside = resources.files("pipelines") / f"{path.name.removesuffix('.toml')}.toml"
         return inside.read_text(encoding="utf-8")
-    raise RecipeError(
-        f"No recipe {name}.", f"Give a .toml file, or one of: {', '.join(shipped())}."
-    )
+    raise RecipeError(f"No recipe {name}{_instead(name, shipped())}.", "Or give a .toml file.")
 
 
 def assignment(text: str) -> tuple[str, str, Any]:
@@ -88,18 +87,29 @@ def load(
         raw: dict[str, Any] = tomllib.loads(_read(name))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{name} is not TOML: {error}.") from error
+    problems = []
     for text in assignments:
-        section, key, value = assignment(text)
-        raw.setdefault(section, {})[key] = value
-    return validated(stages, Path(name).name.removesuffix(".toml"), raw)
+        try:
+            section, key, value = assignment(text)
+        except RecipeError as error:
+            problems.append(error.message)
+        else:
+            raw.setdefault(section, {})[key] = value
+    return validated(stages, Path(name).name.removesuffix(".toml"), raw, problems=problems)
 
 
 def validated(
-    stages: Sequence[Stage[Any]], name: str, raw: Mapping[str, Any], *, saved: bool = False
+    stages: Sequence[Stage[Any]],
+    name: str,
+    raw: Mapping[str, Any],
+    *,
+    saved: bool = False,
+    problems: Sequence[str] = (),
 ) -> Recipe:
     """A recipe from plain values, {stage: {setting: value}}.
 
     Args:
+        problems: found before, to be said with the others.
         saved: by an earlier build, which may have allowed stages to disagree.
 
     Raises:
@@ -107,8 +117,11 @@ def validated(
     """
     by_name = {stage.name: stage for stage in stages}
     problems = [
-        f"[{section}]: no such stage; there are {', '.join(by_name)}"
-        for section in sorted(raw.keys() - by_name.keys())
+        *problems,
+        *(
+            f"[{section}]: no such stage{_instead(section, by_name)}"
+            for section in sorted(raw.keys() - by_name.keys())
+        ),
     ]
     if not saved:
         raw, disagreements = _agreed(raw, by_name)
@@ -153,8 +166,17 @@ def _boundless(stage: str, settings: BaseModel) -> list[str]:
 def _say(stage: str, settings: type[BaseModel], error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{stage}.{where}: no such setting; there are {', '.join(settings.model_fields)}"
+        return f"{stage}.{where}: no such setting{_instead(where, settings.model_fields)}"
     if not where:
         # Of settings that do not go together.
         return f"{stage}: {error['msg'].removeprefix('Value error, ')}"
-    return f"{stage}.{where}: {error['msg']}, found {error['input']!r}"
+    wanted = error["msg"].removeprefix("Input should be ").split(", unable to parse")[0]
+    return f"{stage}.{where}: expected {wanted}, found {error['input']!r}"
+
+
+def _instead(given: str, known: Iterable[str]) -> str:
+    """What was meant, if that can be guessed, and what there is."""
+    names = list(known)
+    near = get_close_matches(given, names, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return f"{meant}; there are {', '.join(names)}"

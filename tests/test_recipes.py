@@ -89,3 +89,16 @@ def test_what_cannot_be_meant_is_refused(assignments: list[str], parts: list[str
 def test_mpeg4_in_avi_is_fine() -> None:
     both = ["cutting.video=mpeg4", "cutting.container=avi"]
     assert recipes.load(pipeline.STAGES, "quick", both).as_dict()["cutting"]["video"] == "mpeg4"
+
+
+def test_every_mistake_is_said_at_once_with_what_was_meant() -> None:
+    given = ["foo=1", "screening.min_face_pix=60", "scren.x=1", "clips.min_frames=many"]
+    with pytest.raises(RecipeError) as caught:
+        recipes.load(pipeline.STAGES, "caer", given)
+    said = str(caught.value)
+    assert "--set expects stage.key=value, found 'foo=1'" in said
+    assert "screening.min_face_pix: no such setting (did you mean min_face_px?)" in said
+    assert "[scren]: no such stage (did you mean screening?)" in said
+    assert "clips.min_frames: expected a valid integer, found 'many'" in said
+    with pytest.raises(RecipeError, match=r"No recipe quik \(did you mean quick\?\)"):
+        recipes.load(pipeline.STAGES, "quik")
