@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from caer_build.caernet import metrics, networks
@@ -40,6 +42,11 @@ def caer(*arguments: object) -> str:
         raise result.exception
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def told_of(*arguments: object) -> str:
+    """What a command says on stderr."""
+    return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False).stderr
 
 
 def settings(*more: str) -> list[str]:
@@ -127,6 +134,48 @@ def test_the_same_command_goes_on_and_another_is_refused(stills: Path, tmp_path:
     other = released_stills(tmp_path / "other", n_train=3)
     with pytest.raises(CaerError, match="on other data"):
         caer("train", other, "-o", folder, "--epochs", 2, *settings())
+
+
+def tensors_of(run: Path, name: str) -> dict[str, torch.Tensor]:
+    return load_file(run / f"{name}.safetensors")
+
+
+def test_two_and_two_epochs_are_four_to_the_bit(stills: Path, tmp_path: Path) -> None:
+    """With a schedule that depends on where the end is, and augmentation and dropout on."""
+    how = [*settings("compute.deterministic=true"), "--store", stills.parent, "--epochs", 4]
+    caer("train", stills, "-o", tmp_path / "whole", *how)
+    text = caer("train", stills, "-o", tmp_path / "halves", *how, "--stop-after", 2)
+    assert text.startswith("2 of 4 epochs")
+    said = json.loads(caer("train", stills, "-o", tmp_path / "halves", *how, "--json"))
+    assert (said["epochs"], said["planned"]) == (4, 4)
+    logs = []
+    for run in ("whole", "halves"):
+        with (tmp_path / run / "log.csv").open(newline="") as lines:
+            logs.append([{**row, "seconds": ""} for row in csv.DictReader(lines)])
+    assert logs[0] == logs[1]
+    for name in ("last", "best"):
+        one, other = (tensors_of(tmp_path / run, name) for run in ("whole", "halves"))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_run_that_is_made_longer_says_that_it_is_another(stills: Path, tmp_path: Path) -> None:
+    """Under a cosine the first of two epochs is not the first of three; under steps it is."""
+    where = ["--store", stills.parent]
+    last = {}
+    for schedule in ("cosine", "steps"):
+        how = [*settings(f"regime.schedule={schedule}"), *where]
+        caer("train", stills, "-o", tmp_path / f"{schedule}-3", *how, "--epochs", 3)
+        longer = tmp_path / f"{schedule}-1-3"
+        caer("train", stills, "-o", longer, *how, "--epochs", 1)
+        told = told_of("train", stills, "-o", longer, *how, "--epochs", 3)
+        assert ("It is not the run of 3 epochs" in told) == (schedule == "cosine")
+        planned = json.loads((longer / "run.json").read_text())["planned"]
+        assert planned == [{"from_epoch": 1, "epochs": 1}, {"from_epoch": 2, "epochs": 3}]
+        assert "not the run" not in told_of("train", stills, "-o", longer, *how, "--epochs", 2)
+        one, other = (tensors_of(place, "last") for place in (tmp_path / f"{schedule}-3", longer))
+        last[schedule] = all(torch.equal(one[key], other[key]) for key in one)
+    assert last == {"cosine": False, "steps": True}
 
 
 def test_everything_that_is_wrong_is_said_at_once(stills: Path, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def train(
     tell_step: TellStep = lambda *_: None,
     about: Mapping[str, Any] | None = None,
     ranks: Ranks = ALONE,
+    stop_after: int | None = None,
 ) -> list[Epoch]:
     """Train a network, or go on training it.
 
@@ -86,6 +87,8 @@ def train(
         about: what else ``run.json`` says of the run; of a run that goes on its "data" must be
             what it was.
         ranks: which of several processes this is.
+        stop_after: so many epochs of this call; what is planned stays as it is, and whoever goes
+            on has in the end the run that was never stopped. None: all that are planned.
 
     Raises:
         CheckpointError: if the folder holds another run, or the loss is no number any more.
@@ -109,7 +112,7 @@ def train(
         done = _take_up(run, log, plan, network, optimizer)
         ranks.wait()
         called = compiled(synchronised(network, ranks), plan.compute)
-        for number in range(len(done) + 1, regime.epochs + 1):
+        for number in range(len(done) + 1, regime.epochs + 1)[:stop_after]:
             if _is_over(done, regime):
                 break
             began = time.perf_counter()
@@ -223,5 +226,5 @@ def _take_up(
             )
         run.mkdir(parents=True, exist_ok=True)
         return []
-    log.check_same(checkpoint.said_of(run / checkpoint.LAST), plan.regime.epochs)
+    log.take_up(checkpoint.said_of(run / checkpoint.LAST), plan.regime.epochs)
     return epochs_of(checkpoint.load_all(run / checkpoint.LAST, network, optimizer))

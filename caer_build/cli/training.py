@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from caer_build.caernet.framestore import FrameStore, StoreSettings
     from caer_build.caernet.networks import NetworkSettings
     from caer_build.caernet.preparing import Prepared
+    from caer_build.caernet.regime import Regime
     from caer_build.caernet.runlog import Epoch
     from caer_build.caernet.store_plan import StorePlan
     from caer_build.dataset.reading import Dataset
@@ -54,6 +55,15 @@ def train(
         typer.Option("--set", help="section.key=value, wins over the preset; may be repeated."),
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="At most.")] = None,
+    stop_after: Annotated[
+        int | None,
+        typer.Option(
+            "--stop-after",
+            min=1,
+            metavar="N",
+            help="Stop after N epochs; the same command goes on.",
+        ),
+    ] = None,
     boxes: Boxes = None,
     stores: Stores = None,
     device: Device = "auto",
@@ -90,6 +100,7 @@ def train(
         ready = prepared(read, chosen["architecture"], chosen["store"])
         if ranks.leads:
             _introduce(ready)
+            _say_if_replanned(out, chosen["regime"])
         plan = planned(ready.dataset, chosen["store"])
         store = _frames(ready, chosen["store"], stores or out.absolute().parent, plan, steps,
                         ranks, workers)  # fmt: skip
@@ -109,11 +120,28 @@ def train(
             store, out.absolute(),
             Plan(chosen["architecture"], chosen["regime"], chosen["augmentation"], own,
                  chosen["compute"]),
-            _tell_epoch, tell_step=tell_step, about=about, ranks=ranks,
+            _tell_epoch, tell_step=tell_step, about=about, ranks=ranks, stop_after=stop_after,
         )  # fmt: skip
     if ranks.leads:
         write_card(TrainedRun.open(out))
-        _report_training(out, dataset, done, about, as_json)
+        _report_training(out, dataset, done, chosen["regime"], about, as_json)
+
+
+def _say_if_replanned(run: Path, regime: Regime) -> None:
+    """A run that is made longer is not what it would have been."""
+    from caer_build.caernet import checkpoint
+
+    if not (run / checkpoint.RUN).is_file():
+        return
+    said = checkpoint.read_run(run)
+    before = said["plan"]["regime"]["epochs"]
+    goes_on = regime.epochs > len(said["epochs"])
+    if goes_on and before != regime.epochs and regime.is_of_its_length:
+        say(
+            f"This run was planned for {before} epochs, and its learning rates so far are those of "
+            f"{before}; from here on they are those of {regime.epochs}. It is not the run of "
+            f"{regime.epochs} epochs, and run.json says so. To stop a run on purpose: --stop-after."
+        )
 
 
 def _introduce(ready: Prepared) -> None:
@@ -167,19 +195,21 @@ def _tell_epoch(epoch: Epoch) -> None:
 
 
 def _report_training(
-    run: Path, dataset: Path, done: list[Epoch], about: dict[str, Any], as_json: bool
-) -> None:
+    run: Path, dataset: Path, done: list[Epoch], regime: Regime, about: dict[str, Any],
+    as_json: bool,
+) -> None:  # fmt: skip
     best = max(done, key=lambda epoch: epoch.score)
     if as_json:
         found = {
-            "run": str(run), "epochs": len(done), "best": best.number,
+            "run": str(run), "epochs": len(done), "planned": regime.epochs, "best": best.number,
             "validation_accuracy": best.validation_accuracy,
             "validation_loss": best.validation_loss, "data": about["data"],
         }  # fmt: skip
         typer.echo(json.dumps(found, indent=1))
         return
+    n_done = str(len(done)) if len(done) == regime.epochs else f"{len(done)} of {regime.epochs}"
     typer.echo(
-        f"{len(done)} epochs in {run}; the best is {best.number}: "
+        f"{n_done} epochs in {run}; the best is {best.number}: "
         f"{best.validation_accuracy:.1%} of validation are right."
     )
     say(f"How good it is on test: caer evaluate {run} {dataset}")
