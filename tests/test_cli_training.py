@@ -112,6 +112,7 @@ def test_an_evaluation_has_every_item_and_its_figures_are_those_of_the_predictio
     assert (table.n_windows == 1).all()
     assert (table.padded_share == 0).all()
     assert (table.face_seen_share == 1).all()
+    assert (table.face_interpolated_share == 0).all()
     assert table.file.tolist() == [i.file for i in sorted(expected, key=lambda i: i.item_id)]
     assert written["always_share"] == pytest.approx(1 / 7)
     text = caer("evaluate", run, stills, "--split", "validation")

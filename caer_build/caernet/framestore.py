@@ -5,12 +5,17 @@
     STORE/store.json                        how it was made, of what
           parts/00000/faces.u8              (n, 96, 96, 3) RGB
                      context.u8             (n, 128, 171, 3) RGB, the faces hidden
-                     face_seen.u8           (n,) 1: a face box was there; 0: the face is blank
+                     boxes.f32              (n, 4) the target's face, xyxy px of the displayed
+                                            frame; NaN where there is none
+                     face_state.u8          (n,) of the face: 0 blank, 1 seen, 2 its box is
+                                            interpolated
                      items.parquet          a row an item: where its frames begin, how many
                      part.json              digests; written last
 
 A part holds a few dozen clips. It is written beside its place and renamed: a store that was
-stopped goes on with the next part, and every part is whole.
+stopped goes on with the next part, and every part is whole. Whoever opens a store looks at the
+sizes of its files; every byte is looked at when a part has been written, when making a store goes
+on, and when it is asked for.
 """
 
 from __future__ import annotations
@@ -35,7 +40,11 @@ Hide = Literal["none", "target", "all"]
 HIDE = ("none", "target", "all")
 FILLS = ("mean", "black")
 STORE, PART, PARTS = "store.json", "part.json", "parts"
-FACES, CONTEXT, SEEN, ITEMS = "faces.u8", "context.u8", "face_seen.u8", "items.parquet"
+FACES, CONTEXT, BOXES, STATES, ITEMS = FILES = (
+    "faces.u8", "context.u8", "boxes.f32", "face_state.u8", "items.parquet",
+)  # fmt: skip
+BLANK, SEEN, INTERPOLATED = range(3)
+"""what the face of a frame is"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ class StoreSettings:
     @property
     def frame_bytes(self) -> int:
         """What a frame takes."""
-        return 3 * (self.face_px**2 + self.context_width * self.context_height) + 1
+        return 3 * (self.face_px**2 + self.context_width * self.context_height) + 4 * 4 + 1
 
     def described(self) -> dict[str, Any]:
         """Its fields, JSON."""
@@ -118,7 +127,8 @@ class FrameStore:
 
     @cached_property
     def items(self) -> pd.DataFrame:
-        """A row an item: those of ``Item``, and part, first (frame of the part), n_sampled."""
+        """A row an item: those of ``Item``, and part, first (frame of the part), n_sampled,
+        frame_width and frame_height (px, of the frames that were decoded)."""
         import pandas as pd
 
         tables = [
@@ -138,16 +148,22 @@ class FrameStore:
         return [self._mapped(n, CONTEXT, shape) for n in range(self.n_parts)]
 
     @cached_property
-    def _seen(self) -> list[Pixels]:
-        return [self._mapped(n, SEEN, ()) for n in range(self.n_parts)]
+    def _boxes(self) -> list[npt.NDArray[np.float32]]:
+        return [self._mapped(n, BOXES, (4,), np.float32) for n in range(self.n_parts)]
 
-    def _mapped(self, number: int, name: str, shape: tuple[int, ...]) -> Pixels:
-        flat = np.memmap(part_folder(self.folder, number) / name, np.uint8, mode="r")
+    @cached_property
+    def _states(self) -> list[Pixels]:
+        return [self._mapped(n, STATES, ()) for n in range(self.n_parts)]
+
+    def _mapped(
+        self, number: int, name: str, shape: tuple[int, ...], dtype: Any = np.uint8
+    ) -> npt.NDArray[Any]:
+        flat = np.memmap(part_folder(self.folder, number) / name, dtype, mode="r")
         return flat.reshape(-1, *shape)
 
     def n_frames(self, part: int) -> int:
         """How many a part has."""
-        return len(self._seen[part])
+        return len(self._states[part])
 
     def faces(self, part: int, frames: npt.NDArray[np.int64]) -> Pixels:
         """Faces of a part, (n, px, px, 3) RGB; a copy."""
@@ -157,9 +173,15 @@ class FrameStore:
         """Contexts of a part, (n, height, width, 3) RGB; a copy."""
         return self._contexts[part][frames]
 
-    def face_seen(self, part: int, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Whether the target's face was in frames of a part, (n,)."""
-        return self._seen[part][frames].astype(np.bool_)
+    def boxes(self, part: int, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """The target's face in frames of a part, (n, 4) xyxy px of the displayed frame; NaN where
+        it is not."""
+        return self._boxes[part][frames]
+
+    def face_states(self, part: int, frames: npt.NDArray[np.int64]) -> Pixels:
+        """What the faces of a part are, (n,): :data:`BLANK`, :data:`SEEN` or
+        :data:`INTERPOLATED`."""
+        return self._states[part][frames]
 
 
 def part_folder(folder: Path, number: int) -> Path:
@@ -174,6 +196,8 @@ def is_whole(part: Path, *, every_digest: bool = False) -> bool:
     try:
         files: Mapping[str, Mapping[str, Any]] = read_json(part / PART)["files"]
     except (IntegrityError, KeyError):
+        return False
+    if files.keys() != set(FILES):
         return False
     return all(_is_same(part / name, facts, every_digest) for name, facts in files.items())
 

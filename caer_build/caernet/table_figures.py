@@ -10,14 +10,13 @@ import numpy as np
 import torch
 
 from caer_build.caernet import figures
-from caer_build.caernet.attending import area_of, in_crop, mass_on
+from caer_build.caernet.attending import area_of, in_crop, mass_on, target_boxes
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.figures import Example
 from caer_build.caernet.pictures import Pixels
 from caer_build.caernet.predicting import Answers, answers
 from caer_build.caernet.published import PaperRow
 from caer_build.caernet.tables import CellResult, Tables
-from caer_build.caernet.target_boxes import target_boxes
 from caer_build.records import EMOTIONS
 
 _N_EXAMPLES = 6
@@ -121,7 +120,7 @@ def _looked(tables: Tables, row: PaperRow) -> Looked:
     found = answers(tables.network(row, 0).to(device), batches, device, crop, with_attention=True)
     mass, area = None, 0.0
     if found.attention is not None:
-        boxes, sizes = target_boxes(tables.dataset(row), batches.items.item_id.tolist())
+        boxes, sizes = target_boxes(store, batches.items)
         seen = in_crop(boxes, sizes, store.settings, crop)
         mass, area = mass_on(found.attention, seen, crop), float(area_of(seen, crop).nanmean())
         # Nobody's face: no figure, rather than none of it.

@@ -54,6 +54,7 @@ class How:
         is_small: pictures of 48 and 64 px, whatever the preset says: for a CPU, and for a look.
         device: cpu, cuda or cuda:N.
         weights: baseline -> file of the weights that it begins with; else they are fetched.
+        verify: look at every byte of the frames that are kept.
     """
 
     preset: str = "ours"
@@ -62,6 +63,7 @@ class How:
     is_small: bool = False
     device: str = "cpu"
     weights: Mapping[str, str] = field(default_factory=dict)
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Tables:
         self._own, self.note = with_all_splits(with_known_faces(own))
         self._other = None if other is None else with_all_splits(with_known_faces(other))[0]
         self._out, self._how, self._say = out, how, say
-        self._stores: dict[tuple[str, int], FrameStore] = {}
+        self._stores: dict[tuple[str, str, StoreSettings], FrameStore] = {}
 
     def run(self, table: int) -> Iterator[CellResult]:
         """The rows of a table, as they are done."""
@@ -183,10 +185,13 @@ class Tables:
         """The frames that a row's network sees; decoded if they are not there yet."""
         dataset = self.dataset(row)
         settings = self.store_settings(row)
-        if (row.name, row.table) not in self._stores:
-            kept = keep_store(dataset, self._out / "stores", settings, lambda *_: None)
-            self._stores[row.name, row.table] = kept
-        return self._stores[row.name, row.table]
+        seen = (row.kind, row.trained_on, settings)
+        if seen not in self._stores:
+            self._stores[seen] = keep_store(
+                dataset, self._out / "stores", settings, lambda *_: None,
+                verify=self._how.verify, say=self._say,
+            )  # fmt: skip
+        return self._stores[seen]
 
     def name_of(self, row: PaperRow) -> str:
         """The name of a row's network: its runs lie in a folder of that name, a seed each."""

@@ -10,6 +10,7 @@ import typer
 
 from caer_build.cli.annotate_project import AsJson
 from caer_build.cli.progress import Steps, say
+from caer_build.cli.training import VerifyFrames
 
 if TYPE_CHECKING:
     from caer_build.caernet.tables import CellResult
@@ -57,6 +58,7 @@ def tables(
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    verify_frames: VerifyFrames = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the networks of a table of the paper, and write it with the paper's column beside.
@@ -71,7 +73,8 @@ def tables(
     from caer_build.caernet.table_files import markdown, write_table
     from caer_build.caernet.tables import How, Tables
 
-    how = How(preset, seeds, epochs, reduced, device_of(device), _files(weights or []))
+    how = How(preset, seeds, epochs, reduced, device_of(device), _files(weights or []),
+              verify_frames)  # fmt: skip
     second = None if other is None else _with_faces(other, out.absolute())
     cells = Tables(_with_faces(dataset, out.absolute()), second, out.absolute(), how, say)
     about = {

@@ -40,6 +40,11 @@ Stores = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that decode.")]
+VerifyFrames = Annotated[
+    bool,
+    typer.Option("--verify-frames",
+                 help="Read every byte of the kept frames; what is damaged is decoded again."),
+]  # fmt: skip
 
 
 def train(
@@ -68,6 +73,7 @@ def train(
     stores: Stores = None,
     device: Device = "auto",
     workers: Workers = 2,
+    verify_frames: VerifyFrames = False,
     as_json: AsJson = False,
 ) -> None:
     """Train CAER-Net or another network; the same command goes on where it was stopped.
@@ -103,7 +109,7 @@ def train(
             _say_if_replanned(out, chosen["regime"])
         plan = planned(ready.dataset, chosen["store"])
         store = _frames(ready, chosen["store"], stores or out.absolute().parent, plan, steps,
-                        ranks, workers)  # fmt: skip
+                        ranks, workers, verify=verify_frames)  # fmt: skip
         about = {
             "data": {**ready.described(), "key": plan.data_key},
             "store": chosen["store"].described(),
@@ -169,7 +175,7 @@ def _seen(
 
 def _frames(
     ready: Prepared, settings: StoreSettings, parent: Path, plan: StorePlan, steps: Steps,
-    ranks: Ranks, workers: int,
+    ranks: Ranks, workers: int, *, verify: bool,
 ) -> FrameStore:  # fmt: skip
     """The frame store, made by the leading process where it is not there."""
     from caer_build.caernet.storing import keep_store, needs
@@ -179,7 +185,8 @@ def _frames(
         say(wanted.sentence)
         store = keep_store(
             ready.dataset, parent, settings,
-            lambda done, n: steps.tell("frames", done, n), workers, plan=plan,
+            lambda done, n: steps.tell("frames", done, n), workers, plan=plan, verify=verify,
+            say=say,
         )  # fmt: skip
     ranks.wait()
     if not ranks.leads:
@@ -226,6 +233,7 @@ def evaluate(
     stores: Stores = None,
     device: Device = "auto",
     workers: Workers = 2,
+    verify_frames: VerifyFrames = False,
     as_json: AsJson = False,
 ) -> None:
     """How good the best epoch of a run is: figures with intervals, every prediction.
@@ -251,7 +259,7 @@ def evaluate(
                          opened.data.get("held_out") or HELD_OUT)  # fmt: skip
         plan = planned(ready.dataset, opened.store)
         store = _frames(ready, opened.store, stores or run.absolute().parent, plan, steps, ranks,
-                        workers)  # fmt: skip
+                        workers, verify=verify_frames)  # fmt: skip
         found = evaluate_(opened, store, split, ready.in_split(split), own, ranks=ranks)
     if not ranks.leads:
         return
