@@ -110,7 +110,7 @@ def evaluate(
     set_up(torch.device(device), how, plan.architecture)
     batches = Batches(
         store, split, plan.regime.batch_size, clips=plan.architecture.n_dims == 3,
-        rank=ranks.rank, n_ranks=ranks.n,
+        rank=ranks.rank, n_ranks=ranks.n, windows=plan.windows,
     )  # fmt: skip
     _check(batches.items.item_id, expected, split)
     network = run.network(torch.device(device))

@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caer_build.caernet.pictures import CONTEXT_WH, FACE_PX, Pixels
+from caer_build.caernet.windows import RATE
 from caer_build.errors import IntegrityError, RecipeError
 from caer_build.store import read_json, sha256_of
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 Hide = Literal["none", "target", "all"]
 HIDE = ("none", "target", "all")
 FILLS = ("mean", "black")
+_MOST_RATE = 60
 STORE, PART, PARTS = "store.json", "part.json", "parts"
 FACES, CONTEXT, BOXES, STATES, ITEMS = FILES = (
     "faces.u8", "context.u8", "boxes.f32", "face_state.u8", "items.parquet",
@@ -56,6 +58,10 @@ class StoreSettings:
         fill: of what is hidden: "mean" colour, or "black" as the paper's.
         face_px: side of a face; context_width, context_height: of a context, px.
         margin: around the face box, on every side, as a share of its longer side.
+        square: a face is a square around its box; else the box itself, stretched to one.
+        interpolated: the face of a frame in which it was not detected is cut out at the box
+            between its neighbours ("use"), or "blank". It is hidden there in both.
+        rate: frames a second of a clip.
 
     Raises:
         RecipeError: if there is no such thing.
@@ -67,9 +73,12 @@ class StoreSettings:
     context_width: int = CONTEXT_WH[0]
     context_height: int = CONTEXT_WH[1]
     margin: float = 0.0
+    square: bool = True
+    interpolated: Literal["use", "blank"] = "use"
+    rate: float = RATE
 
     def __post_init__(self) -> None:
-        for name, known in (("hide", HIDE), ("fill", FILLS)):
+        for name, known in (("hide", HIDE), ("fill", FILLS), ("interpolated", ("use", "blank"))):
             if getattr(self, name) not in known:
                 raise RecipeError(
                     f"Expected {name} to be one of {', '.join(known)}, "
@@ -80,6 +89,11 @@ class StoreSettings:
                 "Expected pictures of 16 px and more and a margin of 0 and more, "
                 f"found {self.face_px}, {self.context_width} x {self.context_height} and "
                 f"{self.margin}."
+            )
+
+        if not 1 <= self.rate <= _MOST_RATE:
+            raise RecipeError(
+                f"Expected a rate of 1 to {_MOST_RATE} frames a second, found {self.rate}."
             )
 
     @property

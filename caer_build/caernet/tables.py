@@ -154,7 +154,9 @@ class Tables:
         augmentation = preset.augmentation
         if how.is_small and row.model in OWN_NETWORKS:
             augmentation = replace(augmentation, crop=_SMALL_CROP)
-        return Plan(self.architecture(row), regime, augmentation, how.device)
+        return Plan(
+            self.architecture(row), regime, augmentation, how.device, windows=preset.windows
+        )
 
     def store_settings(self, row: PaperRow) -> StoreSettings:
         """What a row's network sees."""
@@ -249,7 +251,7 @@ class Tables:
         device = torch.device(plan.device)
         network = self.network(row, seed).to(device)
         clips = row.kind == "clip"
-        test = Batches(store, "test", plan.regime.batch_size, clips=clips)
+        test = Batches(store, "test", plan.regime.batch_size, clips=clips, windows=plan.windows)
         said = predict(network, test, device, plan.augmentation.crop).argmax(1)
         found = confusion(test.labels.numpy(), said.numpy())
         self._say(f"{row.name}, seed {seed}: {np.trace(found) / found.sum():.4f}")

@@ -28,6 +28,7 @@ from caer_build.caernet.objective import Objective
 from caer_build.caernet.predicting import infer, predict
 from caer_build.caernet.runlog import Epoch, RunLog, epochs_of
 from caer_build.caernet.sources import DeviceSource, MappedSource, Source
+from caer_build.caernet.windows import Windows
 from caer_build.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Plan:
         augmentation: of the training pictures; its crop holds for testing, too.
         device: cpu, cuda or cuda:N.
         compute: how fast.
+        windows: how clips become samples.
     """
 
     architecture: NetworkSettings
@@ -56,6 +58,7 @@ class Plan:
     augmentation: Augmentation
     device: str = "cpu"
     compute: Compute = field(default_factory=Compute)
+    windows: Windows = field(default_factory=Windows)
 
     def described(self) -> dict[str, Any]:
         """Its parts, JSON; without the device and its options, as it may go on elsewhere."""
@@ -64,6 +67,7 @@ class Plan:
             "architecture": self.architecture.described(),
             "regime": self.regime.described(),
             "augmentation": asdict(self.augmentation),
+            "windows": self.windows.described(),
         }
 
 
@@ -100,7 +104,7 @@ def train(
     source = source_of(store, device, plan.compute)
     training, validation = (
         Batches(store, split, regime.batch_size, clips=architecture.n_dims == 3,
-                rank=ranks.rank, n_ranks=ranks.n, source=source)
+                rank=ranks.rank, n_ranks=ranks.n, source=source, windows=plan.windows)
         for split in ("train", "validation")
     )  # fmt: skip
     torch.manual_seed(regime.seed)

@@ -100,6 +100,7 @@ def train(
     start = networks.preset(model or model_for(read), preset)
     wanted = [*(assignments or []), *([] if epochs is None else [f"regime.epochs={epochs}"])]
     chosen = assigned({**vars(start), "compute": Compute()}, wanted)
+    networks.check(networks.Preset(**{name: chosen[name] for name in vars(start)}))
     with joined(device_of(device)) as (ranks, own), Steps() as steps:
         read = _seen(read, chosen["architecture"], chosen["store"], stores or
                      out.absolute().parent, steps, ranks, workers)  # fmt: skip
@@ -125,7 +126,7 @@ def train(
         done = train_(
             store, out.absolute(),
             Plan(chosen["architecture"], chosen["regime"], chosen["augmentation"], own,
-                 chosen["compute"]),
+                 chosen["compute"], chosen["windows"]),
             _tell_epoch, tell_step=tell_step, about=about, ranks=ranks, stop_after=stop_after,
         )  # fmt: skip
     if ranks.leads:
@@ -168,9 +169,12 @@ def _seen(
         return read
     if ranks.leads:
         say("The data set has no face boxes: faces are looked for, once.")
-        found = with_faces(read, parent, lambda done, n: steps.tell("faces", done, n), workers)
+        found = with_faces(read, parent, lambda done, n: steps.tell("faces", done, n), workers,
+                           rate=settings.rate)  # fmt: skip
     ranks.wait()
-    return found if ranks.leads else with_faces(read, parent, lambda *_: None, workers)
+    if ranks.leads:
+        return found
+    return with_faces(read, parent, lambda *_: None, workers, rate=settings.rate)
 
 
 def _frames(
