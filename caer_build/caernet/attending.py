@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,7 +18,29 @@ from torch import Tensor
 if TYPE_CHECKING:
     import pandas as pd
 
+    from caer_build.caernet.bootstrap import Interval
     from caer_build.caernet.framestore import FrameStore, StoreSettings
+
+
+@dataclass(frozen=True)
+class Looking:
+    """How much a network looks at the target's face, over the items that have one.
+
+    Attributes:
+        by: how it is known: "attention" or "Grad-CAM".
+        n_seeds: runs over which the share of each item is averaged.
+        on_face: mean share of the attention that lies on the face's box.
+        even: mean share of the picture that the box is: what even attention would leave there.
+    """
+
+    by: str
+    n_seeds: int
+    on_face: Interval
+    even: Interval
+
+    def described(self) -> dict[str, Any]:
+        """Its fields, JSON."""
+        return asdict(self)
 
 
 def target_boxes(store: FrameStore, items: pd.DataFrame) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from caer_build.caernet import checkpoint, networks
+from caer_build.caernet.attending import Looking
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.framestore import FrameStore, StoreSettings
 from caer_build.caernet.networks import NetworkSettings, Preset
@@ -73,11 +74,13 @@ class CellResult:
     Attributes:
         confusions: (seeds, 7, 7) counts of test items, rows their emotion; None: not run.
         reason: why it was not run; else empty.
+        looking: at the target's face, of a network that figures 8 and 10 show.
     """
 
     row: PaperRow
     confusions: npt.NDArray[np.int64] | None
     reason: str = ""
+    looking: Looking | None = None
 
     @property
     def accuracies(self) -> npt.NDArray[np.float64]:

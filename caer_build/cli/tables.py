@@ -70,6 +70,7 @@ def tables(
     """
     from caer_build.caernet import table_figures
     from caer_build.caernet.distributed import device_of
+    from caer_build.caernet.table_attention import Looks
     from caer_build.caernet.table_files import markdown, write_table
     from caer_build.caernet.tables import How, Tables
 
@@ -77,6 +78,7 @@ def tables(
               verify_frames)  # fmt: skip
     second = None if other is None else _with_faces(other, out.absolute())
     cells = Tables(_with_faces(dataset, out.absolute()), second, out.absolute(), how, say)
+    looks = Looks(cells)
     about = {
         "data set": dataset.name,
         "other": "" if other is None else other.name,
@@ -90,11 +92,13 @@ def tables(
         for result in cells.run(number):
             results.append(result)
             files = write_table(out, number, results, about)
-        files += table_figures.draw(cells, number, results, out)
+        results, differences = looks.measured(number, results)
+        files = write_table(out, number, results, about, differences)
+        files += table_figures.draw(looks, number, results, out)
         if as_json:
             typer.echo(json.dumps(json.loads(files[2].read_text()), indent=1))
             continue
-        typer.echo(markdown(number, results, about))
+        typer.echo(markdown(number, results, about, differences))
         for file in files:
             typer.echo(str(file))
 
