@@ -303,6 +303,22 @@ def test_who_looks_everywhere_alike_has_on_the_face_what_the_face_covers(
     assert 0 < looked.even.min() < looked.even.max() < 1
 
 
+def test_without_a_folder_it_says_where_it_wrote(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of table 5 nothing can be run on stills, and that is written, too."""
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["tables", str(scenes), "--table", "5"])
+    assert done.exit_code == 0, done.output
+    place = tmp_path / "set-tables"
+    assert done.stdout.splitlines()[-3:] == [
+        str(place / name) for name in ("table5.md", "table5.csv", "table5.json")
+    ]
+    again = CliRunner().invoke(app, ["tables", str(scenes), "--table", "5", "--json"])
+    said = json.loads(again.stdout)
+    assert said["folder"] == str(place)
+
+
 @pytest.mark.slow
 def test_a_table_from_the_command_line(scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"

@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from caer_build.caernet.framestore import StoreSettings
 from caer_build.caernet.runs import TrainedRun
 from caer_build.caernet.windows import Windows
+from caer_build.cli.main import app
 from caer_build.cli.progress import Bars
 from caer_build.frames import Timeline
 from caer_build.inference.moments import Course, Moment, Reader, as_csv, described
@@ -29,6 +31,7 @@ from caer_build.models.face_detectors import load
 from caer_build.records import EMOTIONS, TrackBox
 from tests.building import caer
 from tests.media import RATE, number_in, run_ffmpeg, write_sound, write_video
+from tests.trained import fresh_run
 
 LARGE = StoreSettings(face_px=32)
 
@@ -223,3 +226,24 @@ def predicted(run: Path, path: Path, out: Path, options: Options) -> dict[str, A
     )  # fmt: skip
     written: dict[str, Any] = json.loads((out / "predictions.json").read_text())
     return written
+
+
+def test_without_a_folder_it_says_where_it_wrote(data: Path, tmp_path: Path) -> None:
+    """Each file beside the run that was asked, another file elsewhere."""
+    run = fresh_run(tmp_path / "run", "caer-net-s")
+    reader = cv2.VideoCapture(str(data / "episodes" / "lobby.s01e02.mp4"))
+    reader.set(cv2.CAP_PROP_POS_FRAMES, 260)
+    _, picture = reader.read()
+    for name in ("one.png", "two.png"):
+        cv2.imwrite(str(tmp_path / name), picture)
+    folder = run / "predictions" / "one"
+    said = CliRunner().invoke(app, ["predict", str(run), str(tmp_path / "one.png")])
+    assert said.exit_code == 0, said.output
+    assert f"Tables and pictures: {folder}" in said.stdout
+    assert {file.name for file in folder.iterdir()} == {
+        "predictions.csv", "predictions.json", "one.png"
+    }  # fmt: skip
+    both = ["predict", str(run), *(str(tmp_path / name) for name in ("one.png", "two.png"))]
+    told = json.loads(CliRunner().invoke(app, [*both, "--json"]).stdout)
+    assert told["folder"] == str(run / "predictions" / "one-and-1-more")
+    assert (Path(told["folder"]) / "two.png").is_file()

@@ -70,8 +70,8 @@ def _lines(run: TrainedRun) -> Iterator[str]:
         "on. Whoever passes it on states one."
     )
     yield from ("", "## Use", "")
-    yield from ("```", "caer predict RUN video.mp4 -o said", "caer explain-model RUN picture.png "
-                "-o attention.png", "caer export-onnx RUN -o model.onnx", "```", "")  # fmt: skip
+    yield from ("```", "caer predict RUN video.mp4", "caer explain-model RUN picture.png",
+                "caer export-onnx RUN -o model.onnx", "```", "")  # fmt: skip
 
 
 def _data(data: Mapping[str, Any], run: TrainedRun) -> Iterator[str]:
