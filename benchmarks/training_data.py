@@ -19,7 +19,7 @@ from caer_build.caernet.framestore import (
     in_parts,
     part_folder,
 )
-from caer_build.caernet.storing import Frame, write_part
+from caer_build.caernet.store_parts import Frame, write_part
 from caer_build.caernet.streams import streams_of
 from caer_build.records import EMOTIONS, Item
 from caer_build.store import digest_of, write_json
@@ -78,7 +78,10 @@ def store(n_items: int, settings: StoreSettings, *, stills: bool) -> FrameStore:
         return FrameStore.open(folder)
     shutil.rmtree(folder, ignore_errors=True)
     (folder / PARTS).mkdir(parents=True)
-    streams = [(*streams_of(p[:, :, ::-1], FACE, (), settings), True) for p in pictures()[::3]]
+    streams = [
+        Frame(*streams_of(p[:, :, ::-1], FACE, (), settings), FACE, (WIDTH, HEIGHT))
+        for p in pictures()[::3]
+    ]
     per_part = _PER_PART if stills else _PER_PART // N_SAMPLED
     parts = list(in_parts(n_items, per_part))
     for number, numbers in enumerate(parts):

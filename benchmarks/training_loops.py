@@ -26,10 +26,11 @@ from caer_build.caernet.objective import Objective
 from caer_build.caernet.predicting import infer
 from caer_build.caernet.streams import streams_of
 from caer_build.caernet.train import Plan, one_epoch, source_of
-from caer_build.caernet.windows import random_window
+from caer_build.caernet.windows import Windows
 from caer_build.records import EMOTIONS, Item
 
 _STEPS = {"cuda": 20, "cpu": 3}
+_WINDOWS = Windows()
 
 
 def synchronise(device: torch.device) -> None:
@@ -117,7 +118,7 @@ class Windows(Dataset[tuple[Tensor, Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         part, first, n = self._rows[index]
         window = (
-            random_window(int(n), float(np.random.random())) if self._clips else np.zeros(1, int)
+            _WINDOWS.drawn(int(n), float(np.random.random())) if self._clips else np.zeros(1, int)
         )
         faces, contexts = (
             torch.from_numpy(read(part, first + window))
@@ -139,7 +140,7 @@ class Decoded(Dataset[tuple[Tensor, Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         item = self._items[index % len(self._items)]
         shown = [frame.picture for frame in frames_of(self._root, item)]
-        window = random_window(len(shown), float(np.random.random()))
+        window = _WINDOWS.drawn(len(shown), float(np.random.random()))
         streams = [streams_of(shown[k], FACE, (), self._settings) for k in window]
         faces, contexts = (torch.from_numpy(np.stack(s)) for s in zip(*streams, strict=True))
         return faces, contexts, index % len(EMOTIONS)

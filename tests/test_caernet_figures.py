@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from caer_build.arrow import to_table
 from caer_build.caernet import figures
-from caer_build.caernet.attending import area_of, in_crop, mass_on
+from caer_build.caernet.attending import area_of, in_crop, mass_on, target_boxes
 from caer_build.caernet.figures import Example, overlaid
-from caer_build.caernet.framestore import StoreSettings
-from caer_build.caernet.target_boxes import target_boxes
-from caer_build.dataset.reading import Dataset
-from caer_build.records import Item, ItemFace
+from caer_build.caernet.framestore import BLANK, FrameStore, StoreSettings, part_folder
+from caer_build.caernet.store_parts import Frame, write_part
+from caer_build.records import Item
 
 
 def test_mass_by_hand() -> None:
@@ -48,21 +46,21 @@ def test_boxes_follow_the_context_into_the_crop() -> None:
 
 
 def test_target_boxes_are_means_and_missing_ones_are_said(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "b.png"), np.zeros((30, 50, 3), np.uint8))
-    items = (
-        Item("a", "clip", "a.mp4", "test", "Sad", width=80, height=60),
-        Item("b", "still", "b.png", "test", "Sad"),
-    )
-    faces = [
-        ItemFace("a", 0, "t", True, 0, 0, 10, 10, False),
-        ItemFace("a", 1, "t", True, 10, 20, 30, 40, False),
-        ItemFace("a", 1, "u", False, 60, 0, 70, 10, False),
-        ItemFace("b", 0, "u", False, 1, 1, 2, 2, False),
-    ]
-    dataset = Dataset(tmp_path, "ours", items, faces=lambda: iter([to_table(ItemFace, faces)]))
-    boxes, sizes = target_boxes(dataset, ["b", "a"])
-    assert boxes[1].tolist() == [5, 10, 20, 25]
+    """Of what was stored, tick by tick; an item without any has none."""
+    picture = np.zeros((16, 16, 3), np.uint8)
+    frames = {
+        "b": [Frame(picture, picture, None, (50, 30), BLANK)],
+        "a": [
+            Frame(picture, picture, box, (80, 60))
+            for box in ((0, 0, 10, 10), None, (10, 20, 30, 40), (10, 20, 30, 40))
+        ],
+    }
+    items = [Item("b", "still", None, "test", "Sad"), Item("a", "clip", None, "test", "Sad")]
+    write_part(part_folder(tmp_path, 0), items, lambda item: iter(frames[item.item_id]))
+    store = FrameStore(tmp_path, StoreSettings(), 1)
+    boxes, sizes = target_boxes(store, store.items)
     assert boxes[0].isnan().all()
+    assert boxes[1].tolist() == pytest.approx([20 / 3, 40 / 3, 70 / 3, 30])
     assert sizes.tolist() == [[50, 30], [80, 60]]
 
 

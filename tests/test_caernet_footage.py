@@ -37,6 +37,16 @@ def test_frames_are_those_of_the_clock(data: Path, name: str) -> None:
             assert (wanted[frame].picture == picture).all()
 
 
+def test_another_rate_takes_other_frames(data: Path) -> None:
+    file = data / "media" / "single_face.mp4"
+    times = [t - frame_times_s(file)[0] for t in frame_times_s(file)]
+    end_s = times[-1] + (times[-1] - times[-2])
+    for rate in (4.0, 12.5):
+        shown = frames_of(file.parent, clip(file), rate)
+        found = [s.frame for s in shown for _ in range(s.n_ticks)]
+        assert found == sampled(times, end_s, rate).tolist()
+
+
 def test_a_longer_last_frame_is_shown_longer(data: Path) -> None:
     file = data / "media" / "single_face.mp4"
     usual = sum(s.n_ticks for s in frames_of(file.parent, clip(file)))

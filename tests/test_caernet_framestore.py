@@ -12,10 +12,21 @@ import numpy as np
 import pytest
 
 from caer_build.arrow import to_table
-from caer_build.caernet import storing
+from caer_build.caernet import store_parts, storing
 from caer_build.caernet.face_boxes import digest_of_boxes, packed
-from caer_build.caernet.framestore import FrameStore, StoreSettings, part_folder
+from caer_build.caernet.framestore import (
+    BLANK,
+    CONTEXT,
+    FILES,
+    INTERPOLATED,
+    SEEN,
+    STORE,
+    FrameStore,
+    StoreSettings,
+    part_folder,
+)
 from caer_build.caernet.pictures import MEAN_BGR, context_of, face_crop
+from caer_build.caernet.store_parts import Frame, write_part
 from caer_build.caernet.storing import make_store, needs
 from caer_build.caernet.windows import sampled
 from caer_build.dataset.reading import Dataset
@@ -60,7 +71,12 @@ def test_it_holds_what_the_pictures_show(dataset: Dataset, tmp_path: Path) -> No
         assert (faces[k] == face_crop(picture, BOX, 32)[:, :, ::-1]).all()
         assert (contexts[k] == context_of(picture, [BOX], (43, 32))[:, :, ::-1]).all()
     assert (faces[5] == MEAN_BGR[::-1]).all(), "no face: blank, and still there"
-    assert store.face_seen(0, frames).tolist() == [True] * 5 + [False]
+    assert store.face_states(0, frames).tolist() == [SEEN] * 5 + [BLANK]
+    boxes = store.boxes(0, frames)
+    assert boxes[:5].tolist() == [list(BOX)] * 5
+    assert np.isnan(boxes[5]).all()
+    assert (store.items.frame_width == 120).all()
+    assert (store.items.frame_height == 80).all()
 
 
 @pytest.mark.parametrize(
@@ -77,11 +93,15 @@ def test_faces_are_hidden_as_asked(
 
 
 def test_clips_are_sampled_and_boxes_follow(data: Path, tmp_path: Path) -> None:
-    """The box moves with the frame, so a face shows which frame it was cut from."""
+    """The box moves with the frame, so a face shows which frame it was cut from; only every fifth
+    was detected."""
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.mp4").symlink_to(data / "media" / "single_face.mp4")
     item = Item("a", "clip", "a.mp4", "train", "Happy")
-    faces = [ItemFace("a", f, "t", True, f, 0.0, f + 64.0, 64.0, False) for f in range(72)]
+    faces = [
+        ItemFace("a", f, "t", True, f, 0.0, f + 64.0, 64.0, None if f == 0 else f % 5 > 0)
+        for f in range(60)
+    ]
     dataset = Dataset(
         tmp_path / "set", "ours", (item,), faces=lambda: iter([to_table(ItemFace, faces)])
     )
@@ -94,7 +114,15 @@ def test_clips_are_sampled_and_boxes_follow(data: Path, tmp_path: Path) -> None:
     pictures = [reader.read()[1] for _ in range(72)]
     for tick, frame in enumerate(frames):
         crop = face_crop(pictures[frame], (frame, 0, frame + 64, 64), 32)[:, :, ::-1]
-        assert (store.faces(0, np.array([tick]))[0] == crop).all()
+        face = store.faces(0, np.array([tick]))[0]
+        assert (face == (crop if frame < 60 else MEAN_BGR[::-1])).all()
+    there = frames[frames < 60]
+    boxes = store.boxes(0, np.arange(len(frames)))
+    assert boxes[: len(there)].tolist() == [[f, 0, f + 64, 64] for f in there.tolist()]
+    assert np.isnan(boxes[len(there) :]).all()
+    states = [BLANK if f >= 60 else INTERPOLATED if f % 5 else SEEN for f in frames.tolist()]
+    assert store.face_states(0, np.arange(len(frames))).tolist() == states
+    assert {BLANK, SEEN, INTERPOLATED} == set(states)
 
 
 def test_stopped_and_gone_on_with(
@@ -123,6 +151,52 @@ def test_stopped_and_gone_on_with(
     assert len(made(dataset, folder).items) == 6
 
 
+def flip(file: Path) -> None:
+    """One bit of the byte in the middle; the size stays."""
+    held = bytearray(file.read_bytes())
+    held[len(held) // 2] ^= 1
+    file.write_bytes(held)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_byte_is_found(dataset: Dataset, tmp_path: Path, name: str) -> None:
+    folder, said = tmp_path / "store", list[str]()
+    made(dataset, folder)
+    file = part_folder(folder, 0) / name
+    right = file.read_bytes()
+    flip(file)
+    FrameStore.open(folder)
+    made(dataset, folder)
+    assert file.read_bytes() != right, "whoever opens it looks at sizes only"
+    make_store(dataset, folder, SIZE, lambda *_: None, verify=True, say=said.append)
+    assert file.read_bytes() == right
+    assert said == ["store: 1 of 1 parts are not as they were written (0); they are made again."]
+    # A store that was stopped is looked through when it goes on.
+    flip(file)
+    (folder / STORE).unlink()
+    make_store(dataset, folder, SIZE, lambda *_: None, say=said.append)
+    assert file.read_bytes() == right
+    assert len(said) == 2
+    make_store(dataset, folder, SIZE, lambda *_: None, verify=True, say=said.append)
+    assert len(said) == 2, "nothing is said of what is whole"
+
+
+def test_what_the_disk_does_not_give_back_is_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(file: Path) -> None:
+        if file.name == CONTEXT:
+            flip(file)
+
+    monkeypatch.setattr(store_parts, "flush", failing)
+    item = Item("a", "still", None, "train", "Happy")
+    picture = np.zeros((32, 32, 3), np.uint8)
+    with pytest.raises(IntegrityError, match="does not hold what was written"):
+        write_part(tmp_path / "00000", [item],
+                   lambda _: iter([Frame(picture, picture, None, (32, 32))]))  # fmt: skip
+    assert not (tmp_path / "00000").exists()
+
+
 def test_other_settings_or_files_begin_anew(dataset: Dataset, tmp_path: Path) -> None:
     folder = tmp_path / "store"
     before = made(dataset, folder).contexts(0, np.array([0]))
@@ -138,7 +212,7 @@ def test_other_settings_or_files_begin_anew(dataset: Dataset, tmp_path: Path) ->
 def test_what_it_needs_is_said_before(dataset: Dataset, tmp_path: Path) -> None:
     said = needs(dataset, tmp_path / "store", SIZE)
     assert said.n_frames == 6
-    assert said.n_bytes == round(6 * (3 * (32 * 32 + 43 * 32) + 1) * 1.05)
+    assert said.n_bytes == round(6 * (3 * (32 * 32 + 43 * 32) + 16 + 1) * 1.05)
     caer = Dataset(
         tmp_path, "caer", tuple(Item(str(k), "clip", None, "train", "Sad") for k in range(13_201))
     )
@@ -160,14 +234,14 @@ def test_boxes_are_found_by_item_and_frame_however_they_come() -> None:
         ItemFace("a", 5, "t", True, 1, 2, 3, 4, False),
         ItemFace("b", 0, "t", True, 9, 9, 19, 19, False),
         ItemFace("a", 2, "u", False, 5, 6, 7, 8, False),
-        ItemFace("a", 2, "t", True, 11, 12, 13, 14, False),
+        ItemFace("a", 2, "t", True, 11, 12, 13, 14, True),
     ]
     found = packed(to_table(ItemFace, some) for some in (rows[:3], rows[3:]))
     assert list(found) == ["a", "b"]
     assert found["a"].frames.tolist() == [2, 2, 5]
-    assert found["a"].at(2) == ([11, 12, 13, 14], [[5, 6, 7, 8]])
-    assert found["a"].at(3) == (None, [])
-    assert found["b"].at(0) == ([9, 9, 19, 19], [])
+    assert found["a"].at(2) == ([11, 12, 13, 14], [[5, 6, 7, 8]], True)
+    assert found["a"].at(3) == (None, [], False)
+    assert found["b"].at(0) == ([9, 9, 19, 19], [], False)
     assert packed(iter(())) == {}
     again = packed([to_table(ItemFace, rows)])
     assert digest_of_boxes(again) == digest_of_boxes(found)

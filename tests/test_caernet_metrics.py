@@ -152,6 +152,24 @@ def test_the_same_system_differs_by_nothing_and_a_better_one_by_more() -> None:
         difference("accuracy", good, bad[1:], labels, each_alone(300))
 
 
+def test_a_mean_s_interval_is_that_of_the_clusters_means() -> None:
+    """Two hundred clusters of three equal items: as wide as of two hundred independent items."""
+    one_each = np.random.default_rng(0).normal(5, 2, 200)
+    alone = bootstrap.mean(one_each, each_alone(200))
+    thrice = bootstrap.mean(np.repeat(one_each, 3), Clusters("show", np.repeat(range(200), 3), 200))
+    assert alone.value == pytest.approx(one_each.mean())
+    assert (thrice.value, thrice.low, thrice.high) == pytest.approx(
+        (alone.value, alone.low, alone.high)
+    )
+    half = 1.96 * one_each.std(ddof=1) / 200**0.5
+    assert (alone.high - alone.low) / 2 == pytest.approx(half, rel=0.1)
+    assert (thrice.n, thrice.n_clusters) == (600, 200)
+    lonely = bootstrap.mean(one_each, Clusters("show", np.zeros(200, np.int64), 1))
+    assert (lonely.low, lonely.why) == (None, "all items are of one show")
+    with pytest.raises(DatasetError, match="Expected 200 items in clusters, found 3"):
+        bootstrap.mean(one_each, each_alone(3))
+
+
 def test_resamples_in_pieces_are_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "_CHUNK", 700)
     rows = np.concatenate(list(bootstrap._weights(90, 0)))

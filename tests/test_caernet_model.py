@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 import torch
+from torch import nn
 
 from caer_build.caernet.architecture import Architecture, preset
 from caer_build.caernet.model import CAERNet
@@ -23,7 +24,7 @@ FUSION = 2 * (256 * 128 + 128 + 128 + 1)
 ONE, BOTH = 256 * 128 + 128 + 128 * 7 + 7, 512 * 128 + 128 + 128 * 7 + 7
 
 
-def n_weights(net: torch.nn.Module) -> int:
+def n_weights(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
@@ -38,6 +39,57 @@ def n_weights(net: torch.nn.Module) -> int:
         ({"context_attention": False}, lambda d: 2 * ENCODER[d] + FUSION + BOTH),
         ({"fusion_attention": False}, lambda d: 2 * ENCODER[d] + ATTENTION[d] + 1 + BOTH),
         ({"logit_activation": True}, lambda d: 2 * ENCODER[d] + ATTENTION[d] + 2 + FUSION + BOTH),
+        (
+            {"context_widths": (32, 64, 128, 128, 256)},
+            lambda d: (
+                2 * ENCODER[d]
+                + ATTENTION[d]
+                + 1
+                + FUSION
+                + BOTH
+                # The fourth and fifth pair, and the norms of the fourth.
+                - 3**d * (128 * 256 + 256 * 256 - 128 * 128 - 128 * 256)
+                - 2 * (256 - 128)
+            ),
+        ),
+        (
+            {"streams": "context", "context_widths": (8, 8, 8, 8, 64)},
+            lambda d: (
+                3**d * (3 * 8 + 3 * 8 * 8 + 8 * 64)
+                + 2 * (4 * 8 + 64)
+                # 64->128 with its norm, 128->1 with a bias; then 64->128->7.
+                + 3**d * (64 * 128 + 128)
+                + 2 * 128
+                + 1
+                + 64 * 128
+                + 128
+                + 128 * 7
+                + 7
+            ),
+        ),
+        (
+            {"context_widths": (32, 64, 128, 256, 64), "context_attention": False},
+            lambda d: (
+                2 * ENCODER[d]
+                - 3**d * 256 * (256 - 64)
+                - 2 * (256 - 64)
+                + FUSION
+                - (256 - 64) * 128
+                + BOTH
+                - (256 - 64) * 128
+            ),
+        ),
+        # These have no weights.
+        *(
+            (changes, lambda d: 2 * ENCODER[d] + ATTENTION[d] + 1 + FUSION + BOTH)
+            for changes in (
+                {"unpooled": 2},
+                {"attention_softmax": "clip"},
+                {"time_pooling": "max"},
+                {"fusion_activation": "tanh"},
+                {"fusion_dropout": 0.5},
+            )
+        ),
     ],
 )
 def test_the_number_of_weights_is_what_it_is_by_hand(n_dims, changes, expected) -> None:
@@ -74,13 +126,64 @@ def test_feature_maps_are_of_the_sizes_that_the_decisions_say() -> None:
     assert first_pool.shape == (1, 32, 16, 48, 48)
 
 
-@pytest.mark.parametrize("n_dims", [2, 3])
-def test_uniform_attention_is_the_plain_mean(n_dims: int) -> None:
-    both = Architecture(n_dims, streams="context")
+@pytest.mark.parametrize("unpooled", [1, 2, 3, 4, 5])
+def test_one_convolution_has_no_pooling_behind_it(unpooled: int) -> None:
+    """Whichever it is: the sizes at the end are the same, and the first pooling leaves time."""
+    still, clip = (CAERNet(Architecture(d, streams="face", unpooled=unpooled)) for d in (2, 3))
+    sides, times = [], []
+    with torch.no_grad():
+        seen = torch.zeros(1, 3, 16, 96, 96)
+        for layer in clip.face:
+            seen = layer(seen)
+            if isinstance(layer, nn.ReLU):
+                sides.append(seen.shape[-1])
+                times.append(seen.shape[2])
+        assert still.face(torch.zeros(1, 3, 96, 96)).shape == (1, 256, 6, 6)
+    halvings = [k for k in range(1, 6) if k != unpooled]
+    assert sides == [96 >> sum(k <= n for k in halvings) for n in range(1, 6)]
+    assert times == [16 >> max(0, sum(k <= n for k in halvings) - 1) for n in range(1, 6)]
+
+
+def test_attention_over_the_clip_sums_to_1_over_all_of_it() -> None:
+    net = CAERNet(Architecture(3, streams="context", attention_softmax="clip")).eval()
+    with torch.no_grad():
+        said = net(None, inputs(3, 112))
+    assert said.attention.shape == (2, 2, 7, 7)
+    torch.testing.assert_close(said.attention.sum((1, 2, 3)), torch.ones(2))
+    assert (said.attention.sum((2, 3)) - 0.5).abs().max() > 1e-4, "the steps share it unevenly"
+
+
+def test_time_is_pooled_as_it_is_said() -> None:
+    """Of two time steps."""
+    encoded = torch.rand(2, 256, 2, 7, 7)
+    by_hand = encoded.mean((3, 4))
+    mean, largest = (
+        CAERNet(Architecture(3, "context", time_pooling=how)) for how in ("mean", "max")
+    )
+    torch.testing.assert_close(mean._averaged(encoded), by_hand.mean(2))
+    torch.testing.assert_close(largest._averaged(encoded), by_hand.amax(2))
+    even = torch.full((2, 1, 2, 7, 7), 1 / 49)
+    torch.testing.assert_close(largest._pooled(encoded, even), by_hand.amax(2))
+
+
+def test_the_layers_that_weigh_streams_are_as_they_are_said() -> None:
+    for name, kind in {"relu": nn.ReLU, "tanh": nn.Tanh, "none": nn.Identity}.items():
+        layers, _ = CAERNet(Architecture(2, fusion_activation=name)).fusion
+        assert [type(layer) for layer in layers] == [nn.Linear, kind, nn.Linear]
+    layers, _ = CAERNet(Architecture(2, fusion_dropout=0.25)).fusion
+    assert layers[2].p == 0.25
+
+
+@pytest.mark.parametrize(
+    ("n_dims", "softmax", "time"),
+    [(2, "step", "mean"), *product([3], ["step", "clip"], ["mean", "max"])],
+)
+def test_uniform_attention_is_the_plain_mean(n_dims: int, softmax: str, time: str) -> None:
+    both = Architecture(n_dims, streams="context", attention_softmax=softmax, time_pooling=time)
     net, plain = CAERNet(both).eval(), CAERNet(replace(both, context_attention=False)).eval()
     plain.load_state_dict(net.state_dict(), strict=False)
     for weights in net.attention[-1].parameters():
-        torch.nn.init.zeros_(weights)
+        nn.init.zeros_(weights)
     context = inputs(n_dims, 112)
     with torch.no_grad():
         torch.testing.assert_close(net(None, context).logits, plain(None, context).logits)
@@ -122,7 +225,11 @@ def test_every_ablation_learns_in_every_weight(streams: str, context: bool, fusi
 
 
 def test_what_cannot_be_built_is_said() -> None:
-    for wrong in ({"n_dims": 4}, {"streams": "voice"}, {"dropout": 1.0}, {"n_classes": 1}):
+    for wrong in (
+        {"n_dims": 4}, {"streams": "voice"}, {"dropout": 1.0}, {"n_classes": 1}, {"unpooled": 6},
+        {"context_widths": (32, 64, 128, 256)}, {"context_widths": (0, 64, 128, 256, 256)},
+        {"fusion_dropout": 1.0}, {"time_pooling": "last"},
+    ):  # fmt: skip
         with pytest.raises(RecipeError, match="Expected"):
             Architecture(**wrong)
     with pytest.raises(RecipeError, match="ours and paper"):

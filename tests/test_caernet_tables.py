@@ -6,9 +6,11 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -16,9 +18,11 @@ from typer.testing import CliRunner
 from benchmarks.controlled.filling import export
 from benchmarks.controlled.setting import setting
 from caer_build.arrow import to_table
+from caer_build.caernet import networks, table_attention
 from caer_build.caernet.baselines import torchvision_model
 from caer_build.caernet.published import ROWS, TABLES, PaperRow, rows_of
 from caer_build.caernet.resplitting import joined, with_all_splits
+from caer_build.caernet.table_attention import KEPT, Looks
 from caer_build.caernet.table_figures import draw
 from caer_build.caernet.table_files import markdown, write_table
 from caer_build.caernet.tables import CellResult, How, Tables, confusion
@@ -234,6 +238,87 @@ def test_presets_set_everything_that_they_name(scenes: Path, tmp_path: Path) -> 
     assert ours.store_settings(tuned).hide == "none", "baselines see the faces"
 
 
+def test_how_much_is_looked_at_faces_is_a_number_of_the_table(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = read_dataset(scenes)
+    # Twelve groups among the fourteen that are tested on: three are of one.
+    tested = sorted(of_split(read, "test"))
+    groups = {item_id: f"g{min(k, 11)}" for k, item_id in enumerate(tested)}
+    items = tuple(replace(i, group_id=groups.get(i.item_id, "g")) for i in read.items)
+    cells = Tables(replace(read, items=items), None, tmp_path, SMALL, lambda _: None)
+    names = ("CAER-Net-S F", "CAER-Net-S F+C+cA+fA", "CAER-Net-S, faces not hidden")
+    results, differences = Looks(cells).measured(3, [cells.cell(row_of(name)) for name in names])
+    assert results[0].looking is None, "it has no context stream"
+    kept = {}
+    for result in results[1:]:
+        files = [cells.run_folder(result.row, seed) / KEPT for seed in range(2)]
+        one, other = (pd.read_parquet(file).set_index("item_id") for file in files)
+        assert len(one) == len(other) == 14
+        kept[result.row.name] = (one.on_face + other.on_face) / 2
+        looking = result.looking
+        assert looking is not None
+        assert (looking.by, looking.n_seeds, looking.on_face.n) == ("attention", 2, 14)
+        assert looking.on_face.value == pytest.approx(kept[result.row.name].mean())
+        assert looking.on_face.low < looking.on_face.value < looking.on_face.high
+        assert looking.even.value == pytest.approx(one.even.mean())
+        assert (looking.on_face.level, looking.on_face.n_clusters) == ("group_id", 12)
+    (difference,) = differences
+    assert (difference.pair.one, difference.pair.other) == names[1:]
+    paired = kept[names[1]] - kept[names[2]]
+    assert difference.on_face.value == pytest.approx(paired.mean())
+
+    files = write_table(tmp_path, 3, results, {}, differences)
+    with files[1].open() as file:
+        lines = list(csv.DictReader(file))
+    assert [bool(line["on_face"]) for line in lines] == [False, True, True]
+    assert float(lines[1]["on_face"]) == pytest.approx(100 * kept[names[1]].mean(), abs=0.01)
+    assert float(lines[1]["on_face_low"]) < float(lines[1]["on_face_high"])
+    said = json.loads(files[2].read_text())
+    assert said["rows"][0]["looking"] is None
+    assert said["rows"][1]["looking"]["on_face"]["n_clusters"] == 12
+    (paired_said,) = said["differences_on_face"]
+    assert paired_said["pair"]["figure"] == 8
+    assert f"{names[1]} less {names[2]}" in files[0].read_text()
+
+    def again(*_: object, **__: object) -> None:
+        raise AssertionError("what was measured is kept")
+
+    monkeypatch.setattr(table_attention, "answers", again)
+    plain = [replace(result, looking=None) for result in results]
+    assert Looks(cells).measured(3, plain) == (results, differences)
+
+
+def test_who_looks_everywhere_alike_has_on_the_face_what_the_face_covers(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = Tables(read_dataset(scenes), None, tmp_path, replace(SMALL, seeds=1), lambda _: None)
+    row = row_of("CAER-Net-S F+C+cA+fA")
+    network: Any = networks.build(cells.architecture(row))
+    for weights in network.attention[-1].parameters():
+        torch.nn.init.zeros_(weights)
+    monkeypatch.setattr(Tables, "network", lambda *_: network)
+    looked = Looks(cells).of_first(row)
+    assert looked.on_face == pytest.approx(looked.even, abs=1e-6)
+    assert 0 < looked.even.min() < looked.even.max() < 1
+
+
+def test_without_a_folder_it_says_where_it_wrote(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of table 5 nothing can be run on stills, and that is written, too."""
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["tables", str(scenes), "--table", "5"])
+    assert done.exit_code == 0, done.output
+    place = tmp_path / "set-tables"
+    assert done.stdout.splitlines()[-3:] == [
+        str(place / name) for name in ("table5.md", "table5.csv", "table5.json")
+    ]
+    again = CliRunner().invoke(app, ["tables", str(scenes), "--table", "5", "--json"])
+    said = json.loads(again.stdout)
+    assert said["folder"] == str(place)
+
+
 @pytest.mark.slow
 def test_a_table_from_the_command_line(scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -249,7 +334,9 @@ def test_a_table_from_the_command_line(scenes: Path, tmp_path: Path) -> None:
     stamps = {file: file.stat().st_mtime_ns for file in out.glob("runs/*/*/last.safetensors")}
     assert len(stamps) == 4
     again = CliRunner().invoke(app, [*wanted, "--json"])
-    assert json.loads(again.stdout)["rows"][2]["items"] == 14
+    rows = {row["method"]: row for row in json.loads(again.stdout)["rows"]}
+    assert rows["CAER-Net-S F+C+cA+fA"]["items"] == 14
+    assert rows["CAER-Net-S, faces not hidden"]["looking"]["on_face"]["low"] is not None
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in stamps.items())
 
 
@@ -286,7 +373,7 @@ def test_table_6_is_tested_on_one_and_trained_on_the_other(tmp_path: Path) -> No
     (tmp_path / "figures").mkdir()
     whole = CellResult(row_of("CAER-Net F+C+cA+fA"), results["CAER-Net, AFEW"].confusions)
     assert cells.name_of(whole.row) == cells.name_of(results["CAER-Net, AFEW"].row)
-    drawn = draw(cells, 3, [whole], tmp_path / "figures")
+    drawn = draw(Looks(cells), 3, [whole], tmp_path / "figures")
     assert [file.name for file in drawn] == ["figure4-caer-net.png", "figure8-caer-net.png"]
 
 
@@ -299,7 +386,11 @@ def test_figure_10_shows_where_vgg_and_caer_net_s_look(
     how = How(seeds=1, epochs=1, is_small=True, weights={"vgg16": str(weights)})
     cells = Tables(read_dataset(scenes), None, tmp_path, how, lambda _: None)
     rows = [row_of(name, 4) for name in ("Fine-tuned VGGNet", "CAER-Net-S")]
-    drawn = draw(cells, 4, [cells.cell(row) for row in rows], tmp_path)
+    looks = Looks(cells)
+    results, (difference,) = looks.measured(4, [cells.cell(row) for row in rows])
+    assert [r.looking.by for r in results if r.looking] == ["Grad-CAM", "attention"]
+    assert difference.pair.figure == 10
+    drawn = draw(looks, 4, results, tmp_path)
     assert [file.name for file in drawn] == ["figure9.png", "figure10.png"]
     height, width = cv2.imread(str(drawn[1])).shape[:2]
     assert min(width, height) > 1000, "four rows of pictures"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from caer_build.caernet.pictures import MEAN_BGR, context_of, face_crop
-from caer_build.caernet.windows import all_windows, random_window, sampled
-from caer_build.errors import DatasetError
+from caer_build.caernet.windows import Windows, averaged, sampled
+from caer_build.errors import DatasetError, RecipeError
 
 
 def test_ten_a_second_of_a_steady_clip() -> None:
@@ -33,26 +34,67 @@ def test_times_that_are_none() -> None:
             sampled(times, end)
 
 
+def test_another_rate() -> None:
+    """Five a second of 25: at 0.2 s frame 5 is shown; and 25 a second are all frames."""
+    times = [k / 25 for k in range(25)]
+    assert sampled(times, 1.0, 5.0).tolist() == [0, 5, 10, 15, 20]
+    assert sampled(times, 1.0, 25.0).tolist() == list(range(25))
+
+
 def test_windows_by_hand() -> None:
-    assert all_windows(3, length=5).tolist() == [[0, 1, 2, 0, 1]]
-    assert all_windows(16).tolist() == [list(range(16))]
-    assert [w[0] for w in all_windows(30).tolist()] == [0, 8, 14]
-    assert [w[0] for w in all_windows(32).tolist()] == [0, 8, 16]
-    assert random_window(3, 0.99, length=5).tolist() == [0, 1, 2, 0, 1]
-    assert random_window(20, 0.0).tolist() == list(range(16))
-    assert random_window(20, 0.999).tolist() == list(range(4, 20))
+    five, usual = Windows(length=5), Windows()
+    assert five.every(3).tolist() == [[0, 1, 2, 0, 1]]
+    assert usual.every(16).tolist() == [list(range(16))]
+    assert begins(usual.every(30)) == [0, 8, 14]
+    assert begins(usual.every(32)) == [0, 8, 16]
+    assert five.drawn(3, 0.99).tolist() == [0, 1, 2, 0, 1]
+    assert usual.drawn(20, 0.0).tolist() == list(range(16))
+    assert usual.drawn(20, 0.999).tolist() == list(range(4, 20))
+    assert usual.every(20, 1).tolist() == [[0], [8], [16], [19]], "a network of stills"
+
+
+def begins(windows: npt.NDArray[np.int64]) -> list[int]:
+    return [int(window[0]) for window in windows]
+
+
+def test_the_other_readings_by_hand() -> None:
+    assert begins(Windows(stride=4).every(30)) == [0, 4, 8, 12, 14]
+    assert begins(Windows(tail="dropped").every(30)) == [0, 8]
+    assert begins(Windows(tail="dropped").every(9)) == [0]
+    held = Windows(length=5, short="hold")
+    assert held.every(3).tolist() == [[0, 1, 2, 2, 2]]
+    assert held.drawn(2, 0.5).tolist() == [0, 1, 1, 1, 1]
+    aligned = Windows(training="aligned")
+    assert {int(aligned.drawn(50, k / 100)[0]) for k in range(100)} == {0, 16, 32}
+    assert {int(aligned.drawn(31, k / 100)[0]) for k in range(100)} == {0}
+    middle = Windows(training="middle")
+    assert {int(middle.drawn(50, k / 100)[0]) for k in range(100)} == {17}
+    assert middle.drawn(50, 0.9, 1).tolist() == [24]
+    for wrong in ({"length": 0}, {"stride": 0}, {"short": "cut"}, {"mean_of": "votes"}):
+        with pytest.raises(RecipeError, match="Expected"):
+            Windows(**wrong)
+
+
+def test_the_mean_of_logits_is_taken_of_probabilities_alone() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (4, 7))
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    means = np.exp(logits.mean(0))
+    assert averaged(shares, "logits") == pytest.approx(means / means.sum())
+    assert averaged(shares, "probabilities") == pytest.approx(shares.mean(0))
+    assert averaged(np.array([[1.0, 0.0], [0.6, 0.4]]), "logits").sum() == pytest.approx(1)
 
 
 @given(st.integers(1, 200), st.floats(0, 1, exclude_max=True))
 def test_every_frame_of_a_test_clip_is_seen(n: int, draw: float) -> None:
-    windows = all_windows(n)
+    windows = Windows().every(n)
     assert windows.shape[1] == 16
     assert set(windows.ravel().tolist()) == set(range(n))
     if n >= 16:
         assert windows[-1][-1] == n - 1
-    one = random_window(n, draw)
-    assert one.shape == (16,)
-    assert 0 <= one.min() <= one.max() < n
+    for training in ("anywhere", "aligned", "middle"):
+        one = Windows(training=training).drawn(n, draw)
+        assert one.shape == (16,)
+        assert 0 <= one.min() <= one.max() < n
 
 
 def test_no_pixel_of_a_hidden_face_reaches_the_context() -> None:
@@ -94,3 +136,11 @@ def test_a_face_is_a_square_around_its_box() -> None:
     assert (crop[:, 48] > 245).all()
     wider = face_crop(frame, (102, 54, 198, 246), margin=0.25)
     assert (wider[:15, 48] < 10).all()
+    box_alone = face_crop(frame, (102, 54, 198, 246), square=False)
+    assert (box_alone > 245).all(), "stretched: nothing is beside it"
+    # A margin of 0.25 is 48 px of the longer side, all around: 192 x 288.
+    loose = face_crop(frame, (102, 54, 198, 246), margin=0.25, square=False)
+    assert (loose[48, :23, 0] < 10).all()
+    assert (loose[48, 25:71, 0] > 245).all()
+    assert (loose[:15, 48] < 10).all()
+    assert (loose[17:79, 48] > 245).all()

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from caer_build.caernet import metrics, networks
 from caer_build.caernet.compute import Compute
 from caer_build.caernet.settings import _FIXED
+from caer_build.caernet.windows import Windows
 from caer_build.cli.main import app
 from caer_build.dataset.exporting import export
 from caer_build.dataset.layouts.choice import layout_of
@@ -25,6 +28,7 @@ from caer_build.errors import CaerError, DatasetError, RecipeError
 from caer_build.records import EMOTIONS
 from tests.conftest import REPOSITORY
 from tests.exporting import toy_catalogue
+from tests.test_docs_paper import written
 from tests.toy_stills import SMALL, released_stills
 
 Caer = Callable[..., str]
@@ -40,6 +44,11 @@ def caer(*arguments: object) -> str:
         raise result.exception
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def told_of(*arguments: object) -> str:
+    """What a command says on stderr."""
+    return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False).stderr
 
 
 def settings(*more: str) -> list[str]:
@@ -105,6 +114,7 @@ def test_an_evaluation_has_every_item_and_its_figures_are_those_of_the_predictio
     assert (table.n_windows == 1).all()
     assert (table.padded_share == 0).all()
     assert (table.face_seen_share == 1).all()
+    assert (table.face_interpolated_share == 0).all()
     assert table.file.tolist() == [i.file for i in sorted(expected, key=lambda i: i.item_id)]
     assert written["always_share"] == pytest.approx(1 / 7)
     text = caer("evaluate", run, stills, "--split", "validation")
@@ -129,6 +139,48 @@ def test_the_same_command_goes_on_and_another_is_refused(stills: Path, tmp_path:
         caer("train", other, "-o", folder, "--epochs", 2, *settings())
 
 
+def tensors_of(run: Path, name: str) -> dict[str, torch.Tensor]:
+    return load_file(run / f"{name}.safetensors")
+
+
+def test_two_and_two_epochs_are_four_to_the_bit(stills: Path, tmp_path: Path) -> None:
+    """With a schedule that depends on where the end is, and augmentation and dropout on."""
+    how = [*settings("compute.deterministic=true"), "--store", stills.parent, "--epochs", 4]
+    caer("train", stills, "-o", tmp_path / "whole", *how)
+    text = caer("train", stills, "-o", tmp_path / "halves", *how, "--stop-after", 2)
+    assert text.startswith("2 of 4 epochs")
+    said = json.loads(caer("train", stills, "-o", tmp_path / "halves", *how, "--json"))
+    assert (said["epochs"], said["planned"]) == (4, 4)
+    logs = []
+    for run in ("whole", "halves"):
+        with (tmp_path / run / "log.csv").open(newline="") as lines:
+            logs.append([{**row, "seconds": ""} for row in csv.DictReader(lines)])
+    assert logs[0] == logs[1]
+    for name in ("last", "best"):
+        one, other = (tensors_of(tmp_path / run, name) for run in ("whole", "halves"))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_run_that_is_made_longer_says_that_it_is_another(stills: Path, tmp_path: Path) -> None:
+    """Under a cosine the first of two epochs is not the first of three; under steps it is."""
+    where = ["--store", stills.parent]
+    last = {}
+    for schedule in ("cosine", "steps"):
+        how = [*settings(f"regime.schedule={schedule}"), *where]
+        caer("train", stills, "-o", tmp_path / f"{schedule}-3", *how, "--epochs", 3)
+        longer = tmp_path / f"{schedule}-1-3"
+        caer("train", stills, "-o", longer, *how, "--epochs", 1)
+        told = told_of("train", stills, "-o", longer, *how, "--epochs", 3)
+        assert ("It is not the run of 3 epochs" in told) == (schedule == "cosine")
+        planned = json.loads((longer / "run.json").read_text())["planned"]
+        assert planned == [{"from_epoch": 1, "epochs": 1}, {"from_epoch": 2, "epochs": 3}]
+        assert "not the run" not in told_of("train", stills, "-o", longer, *how, "--epochs", 2)
+        one, other = (tensors_of(place, "last") for place in (tmp_path / f"{schedule}-3", longer))
+        last[schedule] = all(torch.equal(one[key], other[key]) for key in one)
+    assert last == {"cosine": False, "steps": True}
+
+
 def test_everything_that_is_wrong_is_said_at_once(stills: Path, tmp_path: Path) -> None:
     wrong = ("architecture.droput=0.3", "colour.flip=1", "regime.lr=fast", "augmentation.flip=2",
              "store.hide=some", "architecture.n_dims=3", "regime.lr")  # fmt: skip
@@ -136,8 +188,8 @@ def test_everything_that_is_wrong_is_said_at_once(stills: Path, tmp_path: Path) 
         caer("train", stills, "-o", tmp_path / "run",
              *[word for text in wrong for word in ("--set", text)])  # fmt: skip
     for what in (
-        "architecture.droput: no such setting; there are streams,",
-        "colour.flip: no such section; there are architecture, regime, augmentation, store, compu",
+        "architecture.droput: no such setting; there are streams, context_widths,",
+        "colour.flip: no such section; there are architecture, regime, augmentation, store, windo",
         "regime.lr: Input should be a valid number, unable to parse string as a number, found 'f",
         "augmentation: Expected flip in [0, 1]",
         "store.hide: Input should be 'none', 'target' or 'all', found 'some'",
@@ -191,6 +243,46 @@ def test_clips_of_an_export_of_ours(tmp_path: Path) -> None:
     assert set(found["metrics"]["absent"]) == set(EMOTIONS) - {EMOTIONS[3], EMOTIONS[4]}
 
 
+def test_the_other_readings_of_the_paper_train_too(tmp_path: Path) -> None:
+    """Of clips of a quarter of a second at 25 a second, at all their frames."""
+    (tmp_path / "films").mkdir()
+    export(toy_catalogue(tmp_path / "films"), tmp_path / "CAER", layout_of("caer"),
+           lambda *_: None, allow_leaks=True)  # fmt: skip
+    other = settings(
+        "regime.batch_size=4", "architecture.context_widths=[4,4,4,4,8]",
+        "architecture.unpooled=1", "architecture.attention_softmax=clip",
+        "architecture.time_pooling=max", "architecture.fusion_activation=tanh",
+        "architecture.fusion_dropout=0.2", "windows.length=8", "windows.stride=2",
+        "windows.training=aligned", "windows.short=hold", "windows.tail=dropped",
+        "windows.mean_of=logits", "store.rate=25", "store.square=false",
+        "store.interpolated=blank",
+    )  # fmt: skip
+    caer("train", tmp_path / "CAER", "-o", tmp_path / "run", "--epochs", 1, *other)
+    said = json.loads((tmp_path / "run" / "run.json").read_text())["plan"]
+    assert said["architecture"]["context_widths"] == [4, 4, 4, 4, 8]
+    assert said["windows"]["length"] == 8
+    caer("evaluate", tmp_path / "run", tmp_path / "CAER")
+    table = pd.read_parquet(tmp_path / "run" / "test" / "predictions.parquet")
+    assert table.padded_share.tolist() == [2 / 8] * 2, "six of eight frames"
+    probabilities = table[[f"p_{e.lower()}" for e in EMOTIONS]].to_numpy()
+    assert np.allclose(probabilities.sum(1), 1)
+    caer("export-onnx", tmp_path / "run", "-o", tmp_path / "net.onnx")
+
+
+def test_settings_that_do_not_go_together_are_refused(stills: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        RecipeError, match="a square of 40 px does not fit into contexts of 43 x 32"
+    ):
+        caer("train", stills, "-o", tmp_path / "run", *settings("augmentation.crop=40"))
+    caer("train", stills, "-o", tmp_path / "run", "--epochs", 1, "--store", stills.parent,
+         *settings("augmentation.crop=40", "architecture.streams=face"))  # fmt: skip
+    for model, length in (("caer-net", 12), ("c3d", 8)):
+        clips = networks.preset(model, "ours")
+        with pytest.raises(RecipeError, match=f"windows.length: .*found {length}"):
+            networks.check(replace(clips, windows=Windows(length=length)))
+        networks.check(clips)
+
+
 def test_faces_of_ferplus_are_the_whole_pictures(tmp_path: Path) -> None:
     """Each mosaic holds 14 faces of 48 px, a grey level an emotion; two votes for it."""
     root = tmp_path / "ferplus"
@@ -225,16 +317,15 @@ def test_the_guide_has_every_setting_with_its_defaults() -> None:
         for model in ("caer-net", "caer-net-s")
     )
     rows = []
-    for section in ("architecture", "regime", "augmentation", "store", "compute"):
+    for section in ("architecture", "regime", "augmentation", "windows", "store", "compute"):
         for field in fields(Compute() if section == "compute" else getattr(clips[0], section)):
             if (section, field.name) in _FIXED:
                 continue
             said = []
             for both in zip(clips, stills_, strict=True):
                 told = [Compute() if section == "compute" else getattr(p, section) for p in both]
-                clip, still = (str(getattr(p, field.name)) for p in told)
+                clip, still = (written(getattr(p, field.name)) for p in told)
                 said.append(clip if still == clip else f"{clip}; S: {still}")
-            plain = " | ".join(said).replace("True", "true").replace("False", "false")
-            rows.append(f"| `{section}.{field.name}` | {plain} |")
-    assert len(rows) == 37
+            rows.append(f"| `{section}.{field.name}` | {' | '.join(said)} |")
+    assert len(rows) == 52
     assert [row for row in rows if row not in guide] == []

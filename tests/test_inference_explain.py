@@ -20,6 +20,7 @@ from caer_build.caernet.runs import TrainedRun
 from caer_build.cli.main import app
 from caer_build.errors import DatasetError
 from caer_build.inference.explained import explain_file
+from tests.trained import fresh_run
 
 CPU = torch.device("cpu")
 
@@ -125,3 +126,21 @@ def test_a_moment_of_a_video_from_the_command_line(
     nobody = CliRunner().invoke(app, [*command, "--at", "5"])
     assert isinstance(nobody.exception, DatasetError)
     assert "shows no face there" in str(nobody.exception)
+
+
+def test_without_a_file_it_says_where_it_drew(picture: Path, tmp_path: Path) -> None:
+    run = fresh_run(tmp_path / "run", "caer-net-s")
+    command = ["explain-model", str(run), str(picture)]
+    said = CliRunner().invoke(app, command)
+    first = run / "explanations" / "three.png"
+    assert said.stdout.rstrip().endswith(f"Figure: {first}")
+    assert first.stat().st_size > 10_000
+    other = json.loads(CliRunner().invoke(app, [*command, "--face", "t02", "--json"]).stdout)
+    assert other["figure"] == str(run / "explanations" / "three-t02.png")
+    assert Path(other["figure"]).is_file(), "another face has another figure"
+    deep = tmp_path / "new" / "folder" / "a.pdf"
+    assert CliRunner().invoke(app, [*command, "-o", str(deep)]).exit_code == 0
+    assert deep.is_file()
+    wrong = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "a.txt")])
+    assert wrong.exit_code == 2
+    assert "expected .png or .pdf" in wrong.output

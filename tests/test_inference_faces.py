@@ -47,7 +47,7 @@ def test_everybody_has_a_face_in_every_sampled_frame(found: tuple[Dataset, Path]
         shown = list(frames_of(dataset.root, item))
         assert sum(s.n_ticks for s in shown) == 7, "16 frames at 24 a second"
         for picture in shown:
-            target, _ = boxes[item.item_id].at(picture.frame)
+            target = boxes[item.item_id].at(picture.frame).target
             assert target is not None
             seen = detector.detect(picture.picture)
             best = seen.boxes[np.argmax(seen.scores)][None].astype(np.float64)

@@ -11,9 +11,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from caer_build.caernet.framestore import StoreSettings
 from caer_build.caernet.runs import TrainedRun
+from caer_build.caernet.windows import Windows
+from caer_build.cli.main import app
 from caer_build.cli.progress import Bars
 from caer_build.frames import Timeline
 from caer_build.inference.moments import Course, Moment, Reader, as_csv, described
@@ -28,6 +31,7 @@ from caer_build.models.face_detectors import load
 from caer_build.records import EMOTIONS, TrackBox
 from tests.building import caer
 from tests.media import RATE, number_in, run_ffmpeg, write_sound, write_video
+from tests.trained import fresh_run
 
 LARGE = StoreSettings(face_px=32)
 
@@ -63,7 +67,7 @@ def test_windows_of_a_person_by_hand(tmp_path: Path) -> None:
     """From frame 10 to 70, 2.4 s: 24 ticks, so [0, 16) and [8, 24)."""
     video = numbered_video(tmp_path, 75, {"a": range(10, 70), "b": range(20, 28)})
     samples = {"a": [], "b": []}  # type: ignore[var-annotated]
-    for sample in samples_of_video(video, LARGE, clips=True):
+    for sample in samples_of_video(video, LARGE, Windows()):
         samples[sample.face].append(sample)
     long, short = samples["a"], samples["b"]
     assert [(s.start_s, s.end_s) for s in long] == [
@@ -85,7 +89,7 @@ def test_windows_of_a_person_by_hand(tmp_path: Path) -> None:
 
 def test_single_frames_of_a_person_by_hand(tmp_path: Path) -> None:
     video = numbered_video(tmp_path, 30, {"a": range(5, 18)})
-    samples = list(samples_of_video(video, LARGE, clips=False))
+    samples = list(samples_of_video(video, LARGE, None))
     assert [number_in(s.contexts) for s in samples] == [5, 7, 10, 12, 15, 17]
     assert [s.frame for s in samples] == [5, 7, 10, 12, 15, 17]
     assert [s.start_s for s in samples] == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
@@ -123,7 +127,7 @@ def test_a_picture_as_the_network_alone_says(fresh_runs: Path, data: Path, tmp_p
     cv2.imwrite(str(tmp_path / "a.png"), picture)
     run = TrainedRun.open(fresh_runs / "caer-net-s")
     detector = load("auto", None, 480)
-    (sample,) = samples_of_picture(tmp_path / "a.png", detector, run.store, clips=False)
+    (sample,) = samples_of_picture(tmp_path / "a.png", detector, run.store, None)
     (said,) = Reader(run, torch.device("cpu")).moments([sample])
     x1, y1, x2, y2 = detector.detect(picture).boxes[0]
     assert said.box == pytest.approx((x1, y1, x2, y2), abs=0.01)
@@ -222,3 +226,24 @@ def predicted(run: Path, path: Path, out: Path, options: Options) -> dict[str, A
     )  # fmt: skip
     written: dict[str, Any] = json.loads((out / "predictions.json").read_text())
     return written
+
+
+def test_without_a_folder_it_says_where_it_wrote(data: Path, tmp_path: Path) -> None:
+    """Each file beside the run that was asked, another file elsewhere."""
+    run = fresh_run(tmp_path / "run", "caer-net-s")
+    reader = cv2.VideoCapture(str(data / "episodes" / "lobby.s01e02.mp4"))
+    reader.set(cv2.CAP_PROP_POS_FRAMES, 260)
+    _, picture = reader.read()
+    for name in ("one.png", "two.png"):
+        cv2.imwrite(str(tmp_path / name), picture)
+    folder = run / "predictions" / "one"
+    said = CliRunner().invoke(app, ["predict", str(run), str(tmp_path / "one.png")])
+    assert said.exit_code == 0, said.output
+    assert f"Tables and pictures: {folder}" in said.stdout
+    assert {file.name for file in folder.iterdir()} == {
+        "predictions.csv", "predictions.json", "one.png"
+    }  # fmt: skip
+    both = ["predict", str(run), *(str(tmp_path / name) for name in ("one.png", "two.png"))]
+    told = json.loads(CliRunner().invoke(app, [*both, "--json"]).stdout)
+    assert told["folder"] == str(run / "predictions" / "one-and-1-more")
+    assert (Path(told["folder"]) / "two.png").is_file()

@@ -31,7 +31,7 @@ from caer_build.caernet.framestore import (
     is_whole,
     part_folder,
 )
-from caer_build.caernet.storing import Frame, write_part
+from caer_build.caernet.store_parts import Frame, write_part
 from caer_build.caernet.streams import streams_of
 from caer_build.records import EMOTIONS, Item
 from caer_build.store import digest_of, read_json, write_json
@@ -123,7 +123,7 @@ def streams(sample: Sample, world: Setting, settings: StoreSettings) -> Iterator
     target, others = face_boxes(sample, world)
     for picture in pictures_of(sample, world, _pool()):
         face, context = streams_of(picture, target, others, settings)
-        yield face, context, True
+        yield Frame(face, context, target, (world.px, world.px))
 
 
 def _item(sample: Sample, world: Setting) -> Item:

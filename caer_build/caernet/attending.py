@@ -8,13 +8,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from caer_build.caernet.framestore import StoreSettings
+    import pandas as pd
+
+    from caer_build.caernet.bootstrap import Interval
+    from caer_build.caernet.framestore import FrameStore, StoreSettings
+
+
+@dataclass(frozen=True)
+class Looking:
+    """How much a network looks at the target's face, over the items that have one.
+
+    Attributes:
+        by: how it is known: "attention" or "Grad-CAM".
+        n_seeds: runs over which the share of each item is averaged.
+        on_face: mean share of the attention that lies on the face's box.
+        even: mean share of the picture that the box is: what even attention would leave there.
+    """
+
+    by: str
+    n_seeds: int
+    on_face: Interval
+    even: Interval
+
+    def described(self) -> dict[str, Any]:
+        """Its fields, JSON."""
+        return asdict(self)
+
+
+def target_boxes(store: FrameStore, items: pd.DataFrame) -> tuple[Tensor, Tensor]:
+    """The target's mean box over the stored frames of each item, and how large its frames are.
+
+    Args:
+        items: rows of :attr:`FrameStore.items`.
+
+    Returns:
+        boxes: (n, 4) xyxy px, float64; NaN of an item in which the target has no box.
+        sizes: (n, 2) width and height, px.
+    """
+    boxes = np.full((len(items), 4), np.nan)
+    places = (items[name].tolist() for name in ("part", "first", "n_sampled"))
+    for k, (part, first, n) in enumerate(zip(*places, strict=True)):
+        mine = store.boxes(part, np.arange(first, first + n))
+        there = mine[~np.isnan(mine[:, 0])]
+        if len(there):
+            boxes[k] = there.mean(0, dtype=np.float64)
+    sizes = items[["frame_width", "frame_height"]].to_numpy(np.float64, copy=True)
+    return torch.from_numpy(boxes), torch.from_numpy(sizes)
 
 
 def in_crop(boxes: Tensor, frame_wh: Tensor, settings: StoreSettings, crop: int) -> Tensor:

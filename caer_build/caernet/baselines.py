@@ -27,8 +27,6 @@ _FEATURES: dict[str, int] = {
     "alexnet": 256 * 6 * 6, "vgg16": 512 * 7 * 7, "resnet50": 2048, "c3d": N_FEATURES,
 }  # fmt: skip
 BACKBONES: tuple[Backbone, ...] = ("alexnet", "vgg16", "resnet50", "c3d")
-HIDDEN = 512
-"""width of the first of the two layers; the paper does not say"""
 FETCHED, FRESH = "imagenet", "none"
 
 
@@ -41,6 +39,7 @@ class BaselineSettings:
         weights: what its convolutions begin with: "imagenet" as torchvision fetches them (there
             are none for C3D), a file of such weights, or "none".
         frozen: only the two fully connected layers are trained.
+        hidden: width of the first of them; the paper does not say.
         dropout: between them, [0, 1).
         n_classes: of the classifier.
 
@@ -51,6 +50,7 @@ class BaselineSettings:
     model: Backbone = "vgg16"
     weights: str = FETCHED
     frozen: bool = False
+    hidden: int = 512
     dropout: float = 0.5
     n_classes: int = N_EMOTIONS
 
@@ -59,10 +59,10 @@ class BaselineSettings:
             raise RecipeError(
                 f"Expected one of {', '.join(BACKBONES)} as the model, found {self.model!r}."
             )
-        if not 0 <= self.dropout < 1 or self.n_classes < 2:
+        if not 0 <= self.dropout < 1 or self.n_classes < 2 or self.hidden < 1:
             raise RecipeError(
-                "Expected dropout in [0, 1) and at least 2 classes, found "
-                f"{self.dropout} and {self.n_classes}."
+                "Expected dropout in [0, 1), at least 2 classes and a hidden width of 1 or more, "
+                f"found {self.dropout}, {self.n_classes} and {self.hidden}."
             )
 
     @property
@@ -92,10 +92,10 @@ class Baseline(nn.Module):
         self.features = C3DFeatures() if name == "c3d" else _convolutions(torchvision_model(name))
         self.features.requires_grad_(not architecture.frozen)
         self.classifier = nn.Sequential(
-            nn.Linear(_FEATURES[name], HIDDEN),
+            nn.Linear(_FEATURES[name], architecture.hidden),
             nn.ReLU(inplace=True),
             nn.Dropout(architecture.dropout),
-            nn.Linear(HIDDEN, architecture.n_classes),
+            nn.Linear(architecture.hidden, architecture.n_classes),
         )
 
     def forward(self, faces: Tensor | None, context: Tensor | None) -> Inference:  # noqa: ARG002

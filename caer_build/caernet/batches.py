@@ -16,7 +16,7 @@ from torch import Tensor
 from caer_build.caernet.distributed import ALONE, Ranks
 from caer_build.caernet.framestore import FrameStore
 from caer_build.caernet.sources import MappedSource, Source
-from caer_build.caernet.windows import LENGTH, all_windows, random_window
+from caer_build.caernet.windows import Windows
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AHEAD = 2
+_WINDOWS = Windows()
 Indices = npt.NDArray[np.int64]
 
 
@@ -53,6 +54,7 @@ class Batches:
         clips: windows of clips; otherwise single frames.
         rank, n_ranks: which share of every batch this process gives, of how many.
         source: of the frames; by default the store's files.
+        windows: how clips become samples.
 
     Attributes:
         items: of the split, a row each, as the store has them.
@@ -65,9 +67,10 @@ class Batches:
 
     def __init__(
         self, store: FrameStore, split: str, batch_size: int, *, clips: bool, rank: int = 0,
-        n_ranks: int = 1, source: Source | None = None,
+        n_ranks: int = 1, source: Source | None = None, windows: Windows = _WINDOWS,
     ) -> None:  # fmt: skip
         self._size, self._clips = batch_size, clips
+        self.windows = windows
         self.ranks = Ranks(rank, n_ranks) if n_ranks > 1 else ALONE
         self._source = source or MappedSource(store)
         all_items = store.items
@@ -88,7 +91,7 @@ class Batches:
     @property
     def window(self) -> int:
         """Frames of a sample."""
-        return LENGTH if self._clips else 1
+        return self.windows.length if self._clips else 1
 
     @property
     def padded(self) -> npt.NDArray[np.float64]:
@@ -100,12 +103,12 @@ class Batches:
         """Every item once, one random window of each, in a random order."""
         rng = np.random.default_rng([seed, number])
         order, draws = rng.permutation(len(self.items)), rng.random(len(self.items))
-        windows = [random_window(int(self._counts[i]), draws[i], self.window) for i in order]
+        windows = [self.windows.drawn(int(self._counts[i]), draws[i], self.window) for i in order]
         yield from self._read(order, np.stack(windows))
 
     def all_windows(self) -> Iterator[Batch]:
         """Every window of every item, in order; a still is one."""
-        windows = [all_windows(int(n), self.window) for n in self._counts]
+        windows = [self.windows.every(int(n), self.window) for n in self._counts]
         order = np.repeat(np.arange(len(windows)), [len(some) for some in windows])
         yield from self._read(order, np.concatenate(windows))
 

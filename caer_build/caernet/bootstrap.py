@@ -157,6 +157,26 @@ def difference(
     return _between(name, [one, other], labels, clusters, level=level, seed=seed)
 
 
+def mean(values: Floats, clusters: Clusters, *, level: float = 0.95, seed: int = 0) -> Interval:
+    """The mean of a number of each item, with its interval.
+
+    Args:
+        values: (n,).
+
+    Raises:
+        DatasetError: if the arrays do not fit together.
+    """
+    if len(clusters.of) != len(values):
+        raise DatasetError(f"Expected {len(values)} items in clusters, found {len(clusters.of)}.")
+    counted = np.stack([values, np.ones_like(values)], 1)
+    return _resampled(_ratio, [_sums(counted, clusters)], len(values), clusters,
+                      level=level, seed=seed)  # fmt: skip
+
+
+def _ratio(sums: Floats) -> Floats:
+    return np.asarray(sums[..., 0] / sums[..., 1])
+
+
 def _between(
     name: str, systems: list[Floats], labels: Labels, clusters: Clusters, *, level: float, seed: int
 ) -> Interval:
@@ -167,9 +187,22 @@ def _between(
         )
     figure = FIGURES[name]
     sums = [_sums(figure.of_items(p, labels), clusters) for p in systems]
-    whole = [float(figure.value(s.sum(0))) for s in sums]
+    return _resampled(figure.value, sums, len(labels), clusters, level=level, seed=seed)
+
+
+def _resampled(
+    figure: Callable[[Floats], Floats], sums: list[Floats], n_items: int, clusters: Clusters,
+    *, level: float, seed: int,
+) -> Interval:  # fmt: skip
+    """A figure of one system, or the difference of two.
+
+    Args:
+        figure: sums (..., k) -> (...).
+        sums: (clusters, k) of each system.
+    """
+    whole = [float(figure(s.sum(0))) for s in sums]
     value = whole[0] if len(whole) == 1 else whole[0] - whole[1]
-    facts = (len(labels), clusters.n, clusters.level)
+    facts = (n_items, clusters.n, clusters.level)
     if clusters.n < 2:
         why = f"all items are of one {clusters.level.removesuffix('_id')}"
         return Interval(_known(value), None, None, *facts, why=why)
@@ -181,8 +214,8 @@ def _between(
     return Interval(value, float(low), float(high), *facts)
 
 
-def _drawn(figure: Figure, sums: list[Floats], weights: Floats) -> Floats:
-    values = [figure.value(weights @ s) for s in sums]
+def _drawn(figure: Callable[[Floats], Floats], sums: list[Floats], weights: Floats) -> Floats:
+    values = [figure(weights @ s) for s in sums]
     return values[0] if len(values) == 1 else values[0] - values[1]
 
 

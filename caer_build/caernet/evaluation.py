@@ -18,6 +18,7 @@ from caer_build.caernet import bootstrap
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.compute import Compute, set_up
 from caer_build.caernet.distributed import ALONE, Ranks
+from caer_build.caernet.framestore import BLANK, INTERPOLATED
 from caer_build.caernet.metrics import Metrics, measured
 from caer_build.caernet.predicting import Answers, answers
 from caer_build.errors import DatasetError
@@ -47,7 +48,9 @@ class Evaluation:
         predictions: a row an item: item_id, split, emotion, predicted, p_<emotion> x 7,
             face_weight and context_weight (of the fusion; null without it), n_windows,
             padded_share (of a window's frames that are there twice because the clip is short),
-            face_seen_share (of the item's frames), and where the item comes from.
+            face_seen_share and face_interpolated_share (of the item's frames: those with a box of
+            the face, and those of them where it was not detected but interpolated), and where the
+            item comes from.
         metrics: of all items.
         intervals: figure -> its 95 % interval.
         always_share: accuracy of whoever always says the split's most frequent emotion.
@@ -107,7 +110,7 @@ def evaluate(
     set_up(torch.device(device), how, plan.architecture)
     batches = Batches(
         store, split, plan.regime.batch_size, clips=plan.architecture.n_dims == 3,
-        rank=ranks.rank, n_ranks=ranks.n,
+        rank=ranks.rank, n_ranks=ranks.n, windows=plan.windows,
     )  # fmt: skip
     _check(batches.items.item_id, expected, split)
     network = run.network(torch.device(device))
@@ -155,11 +158,15 @@ def _table(said: Answers, store: FrameStore, batches: Batches) -> pd.DataFrame:
         columns[name] = None if said.fusion is None else said.fusion[:, k].numpy()
     columns["n_windows"] = said.n_windows.numpy()
     columns["padded_share"] = batches.padded
-    columns["face_seen_share"] = [
-        float(store.face_seen(part, np.arange(first, first + n, dtype=np.int64)).mean())
+    states = [
+        store.face_states(part, np.arange(first, first + n, dtype=np.int64))
         for part, first, n in zip(
             *(items[c].tolist() for c in ("part", "first", "n_sampled")), strict=True
         )
+    ]
+    columns["face_seen_share"] = [float((of_item != BLANK).mean()) for of_item in states]
+    columns["face_interpolated_share"] = [
+        float((of_item == INTERPOLATED).mean()) for of_item in states
     ]
     columns |= {name: items[name] for name in _LINEAGE}
     table = pd.DataFrame(columns)

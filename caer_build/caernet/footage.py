@@ -1,4 +1,4 @@
-"""The frames of an item that a network may see, out of its file; ten a second of a clip."""
+"""The frames of an item that a network may see, out of its file; of a clip ten a second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from caer_build.caernet.pictures import Pixels
-from caer_build.caernet.windows import n_ticks_before
+from caer_build.caernet.windows import RATE, n_ticks_before
 from caer_build.errors import DatasetError
 from caer_build.records import Item
 
@@ -24,7 +24,7 @@ class Shown:
 
     Attributes:
         frame: 0-based within the item, as boxes count.
-        n_ticks: how many tenths of a second it is shown at; more than 1 of a slow clip.
+        n_ticks: at how many ticks it is shown; more than 1 of a slow clip.
         picture: (h, w, 3) BGR.
     """
 
@@ -33,8 +33,11 @@ class Shown:
     picture: Pixels
 
 
-def frames_of(root: Path, item: Item) -> Iterator[Shown]:
+def frames_of(root: Path, item: Item, rate: float = RATE) -> Iterator[Shown]:
     """The sampled frames of a clip; of a still the picture itself.
+
+    Args:
+        rate: ticks a second.
 
     Raises:
         DatasetError: if the file cannot be read.
@@ -48,15 +51,15 @@ def frames_of(root: Path, item: Item) -> Iterator[Shown]:
     if item.kind == "still":
         yield Shown(0, 1, _cropped(_picture(file), item))
         return
-    yield from _video(file, item.length_s)
+    yield from _video(file, item.length_s, rate)
 
 
-def _video(file: Path, length_s: float | None) -> Iterator[Shown]:
+def _video(file: Path, length_s: float | None, rate: float) -> Iterator[Shown]:
     """A frame is known to be shown at a tick when the next one's time is known."""
     held, before, frame, at_s = None, 0, -1, 0.0
     for frame, (next_s, picture) in enumerate(_decoded(file)):
         if held is not None:
-            n_ticks = n_ticks_before(next_s) - before
+            n_ticks = n_ticks_before(next_s, rate) - before
             if n_ticks:
                 yield Shown(frame - 1, n_ticks, held)
             before += n_ticks
@@ -65,7 +68,7 @@ def _video(file: Path, length_s: float | None) -> Iterator[Shown]:
         raise DatasetError(f"{file} has no frame that can be read.", "Export or fetch it again.")
     shown_s = step_s if frame else 1 / _TYPICAL_RATE
     end_s = length_s if length_s is not None and length_s > at_s else at_s + shown_s
-    n_ticks = n_ticks_before(end_s) - before
+    n_ticks = n_ticks_before(end_s, rate) - before
     # The very first frame of the shortest clip is seen, too.
     if n_ticks or not before:
         yield Shown(frame, max(1, n_ticks), held)

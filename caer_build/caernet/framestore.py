@@ -5,12 +5,17 @@
     STORE/store.json                        how it was made, of what
           parts/00000/faces.u8              (n, 96, 96, 3) RGB
                      context.u8             (n, 128, 171, 3) RGB, the faces hidden
-                     face_seen.u8           (n,) 1: a face box was there; 0: the face is blank
+                     boxes.f32              (n, 4) the target's face, xyxy px of the displayed
+                                            frame; NaN where there is none
+                     face_state.u8          (n,) of the face: 0 blank, 1 seen, 2 its box is
+                                            interpolated
                      items.parquet          a row an item: where its frames begin, how many
                      part.json              digests; written last
 
 A part holds a few dozen clips. It is written beside its place and renamed: a store that was
-stopped goes on with the next part, and every part is whole.
+stopped goes on with the next part, and every part is whole. Whoever opens a store looks at the
+sizes of its files; every byte is looked at when a part has been written, when making a store goes
+on, and when it is asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caer_build.caernet.pictures import CONTEXT_WH, FACE_PX, Pixels
+from caer_build.caernet.windows import RATE
 from caer_build.errors import IntegrityError, RecipeError
 from caer_build.store import read_json, sha256_of
 
@@ -34,8 +40,13 @@ if TYPE_CHECKING:
 Hide = Literal["none", "target", "all"]
 HIDE = ("none", "target", "all")
 FILLS = ("mean", "black")
+_MOST_RATE = 60
 STORE, PART, PARTS = "store.json", "part.json", "parts"
-FACES, CONTEXT, SEEN, ITEMS = "faces.u8", "context.u8", "face_seen.u8", "items.parquet"
+FACES, CONTEXT, BOXES, STATES, ITEMS = FILES = (
+    "faces.u8", "context.u8", "boxes.f32", "face_state.u8", "items.parquet",
+)  # fmt: skip
+BLANK, SEEN, INTERPOLATED = range(3)
+"""what the face of a frame is"""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,10 @@ class StoreSettings:
         fill: of what is hidden: "mean" colour, or "black" as the paper's.
         face_px: side of a face; context_width, context_height: of a context, px.
         margin: around the face box, on every side, as a share of its longer side.
+        square: a face is a square around its box; else the box itself, stretched to one.
+        interpolated: the face of a frame in which it was not detected is cut out at the box
+            between its neighbours ("use"), or "blank". It is hidden there in both.
+        rate: frames a second of a clip.
 
     Raises:
         RecipeError: if there is no such thing.
@@ -58,9 +73,12 @@ class StoreSettings:
     context_width: int = CONTEXT_WH[0]
     context_height: int = CONTEXT_WH[1]
     margin: float = 0.0
+    square: bool = True
+    interpolated: Literal["use", "blank"] = "use"
+    rate: float = RATE
 
     def __post_init__(self) -> None:
-        for name, known in (("hide", HIDE), ("fill", FILLS)):
+        for name, known in (("hide", HIDE), ("fill", FILLS), ("interpolated", ("use", "blank"))):
             if getattr(self, name) not in known:
                 raise RecipeError(
                     f"Expected {name} to be one of {', '.join(known)}, "
@@ -73,10 +91,15 @@ class StoreSettings:
                 f"{self.margin}."
             )
 
+        if not 1 <= self.rate <= _MOST_RATE:
+            raise RecipeError(
+                f"Expected a rate of 1 to {_MOST_RATE} frames a second, found {self.rate}."
+            )
+
     @property
     def frame_bytes(self) -> int:
         """What a frame takes."""
-        return 3 * (self.face_px**2 + self.context_width * self.context_height) + 1
+        return 3 * (self.face_px**2 + self.context_width * self.context_height) + 4 * 4 + 1
 
     def described(self) -> dict[str, Any]:
         """Its fields, JSON."""
@@ -118,7 +141,8 @@ class FrameStore:
 
     @cached_property
     def items(self) -> pd.DataFrame:
-        """A row an item: those of ``Item``, and part, first (frame of the part), n_sampled."""
+        """A row an item: those of ``Item``, and part, first (frame of the part), n_sampled,
+        frame_width and frame_height (px, of the frames that were decoded)."""
         import pandas as pd
 
         tables = [
@@ -138,16 +162,22 @@ class FrameStore:
         return [self._mapped(n, CONTEXT, shape) for n in range(self.n_parts)]
 
     @cached_property
-    def _seen(self) -> list[Pixels]:
-        return [self._mapped(n, SEEN, ()) for n in range(self.n_parts)]
+    def _boxes(self) -> list[npt.NDArray[np.float32]]:
+        return [self._mapped(n, BOXES, (4,), np.float32) for n in range(self.n_parts)]
 
-    def _mapped(self, number: int, name: str, shape: tuple[int, ...]) -> Pixels:
-        flat = np.memmap(part_folder(self.folder, number) / name, np.uint8, mode="r")
+    @cached_property
+    def _states(self) -> list[Pixels]:
+        return [self._mapped(n, STATES, ()) for n in range(self.n_parts)]
+
+    def _mapped(
+        self, number: int, name: str, shape: tuple[int, ...], dtype: Any = np.uint8
+    ) -> npt.NDArray[Any]:
+        flat = np.memmap(part_folder(self.folder, number) / name, dtype, mode="r")
         return flat.reshape(-1, *shape)
 
     def n_frames(self, part: int) -> int:
         """How many a part has."""
-        return len(self._seen[part])
+        return len(self._states[part])
 
     def faces(self, part: int, frames: npt.NDArray[np.int64]) -> Pixels:
         """Faces of a part, (n, px, px, 3) RGB; a copy."""
@@ -157,9 +187,15 @@ class FrameStore:
         """Contexts of a part, (n, height, width, 3) RGB; a copy."""
         return self._contexts[part][frames]
 
-    def face_seen(self, part: int, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Whether the target's face was in frames of a part, (n,)."""
-        return self._seen[part][frames].astype(np.bool_)
+    def boxes(self, part: int, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """The target's face in frames of a part, (n, 4) xyxy px of the displayed frame; NaN where
+        it is not."""
+        return self._boxes[part][frames]
+
+    def face_states(self, part: int, frames: npt.NDArray[np.int64]) -> Pixels:
+        """What the faces of a part are, (n,): :data:`BLANK`, :data:`SEEN` or
+        :data:`INTERPOLATED`."""
+        return self._states[part][frames]
 
 
 def part_folder(folder: Path, number: int) -> Path:
@@ -174,6 +210,8 @@ def is_whole(part: Path, *, every_digest: bool = False) -> bool:
     try:
         files: Mapping[str, Mapping[str, Any]] = read_json(part / PART)["files"]
     except (IntegrityError, KeyError):
+        return False
+    if files.keys() != set(FILES):
         return False
     return all(_is_same(part / name, facts, every_digest) for name, facts in files.items())
 

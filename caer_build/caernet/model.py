@@ -12,17 +12,21 @@ CAER-Net-S is the same without T. What is left out of an :class:`Architecture` h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from caer_build.caernet.architecture import WIDTHS, Architecture
+from caer_build.caernet.architecture import WIDTHS, Architecture, Widths
 from caer_build.errors import RecipeError
 
 _ATTENTION_WIDTH = 128
 _FUSION_WIDTH = 128
 _CLASSIFIER_WIDTH = 128
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU, "tanh": nn.Tanh, "none": nn.Identity,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Inference:
     Attributes:
         logits: (B, classes).
         attention: where it looked in the context, (B, T', H', W') or of stills (B, H', W'); each
-            time step sums to 1. None without context attention.
+            time step sums to 1 (where the softmax is over the clip, the clip does). None without
+            context attention.
         fusion: the weights of face and context, (B, 2), each row sums to 1. None without fusion
             attention.
     """
@@ -48,19 +53,20 @@ class CAERNet(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        n_dims, width = architecture.n_dims, WIDTHS[-1]
-        self.face = _encoder(n_dims) if architecture.has_face else None
-        self.context = _encoder(n_dims) if architecture.has_context else None
+        n_dims, unpooled = architecture.n_dims, architecture.unpooled
+        widths = architecture.context_widths
+        self.face = _encoder(n_dims, WIDTHS, unpooled) if architecture.has_face else None
+        self.context = _encoder(n_dims, widths, unpooled) if architecture.has_context else None
         self.attention: nn.Module | None = None
         if architecture.has_context and architecture.context_attention:
-            self.attention = _attention(n_dims, architecture.logit_activation)
-        both = architecture.streams == "both"
+            self.attention = _attention(n_dims, widths[-1], architecture.logit_activation)
+        n_features = [WIDTHS[-1]] * architecture.has_face + [widths[-1]] * architecture.has_context
         self.fusion: nn.ModuleList | None = None
-        if both and architecture.fusion_attention:
-            self.fusion = nn.ModuleList(_weigher(width) for _ in range(2))
+        if architecture.streams == "both" and architecture.fusion_attention:
+            self.fusion = nn.ModuleList(_weigher(n, architecture) for n in n_features)
         # 1x1 convolutions on pooled features are linear layers.
         self.classifier = nn.Sequential(
-            nn.Linear(width * 2 if both else width, _CLASSIFIER_WIDTH),
+            nn.Linear(sum(n_features), _CLASSIFIER_WIDTH),
             nn.ReLU(),
             nn.Dropout(architecture.dropout),
             nn.Linear(_CLASSIFIER_WIDTH, architecture.n_classes),
@@ -68,9 +74,10 @@ class CAERNet(nn.Module):
 
     def forward(self, faces: Tensor | None, context: Tensor | None) -> Inference:
         """
+        Shapes are those of clips, T' = T/8; stills are without T and T'.
+
         Args:
-            faces: (B, 3, T, H, W) of clips, (B, 3, H, W) of stills, about 0; None where there is
-                no face stream.
+            faces: (B, 3, T, H, W), about 0; None where there is no face stream.
             context: the same, with the faces hidden; None where there is no context stream. H and
                 W are multiples of 16, T of 8.
 
@@ -79,35 +86,58 @@ class CAERNet(nn.Module):
         """
         features, attention = [], None
         if self.face is not None:
-            features.append(_mean(self.face(_given(faces, "face"))))
+            encoded = self.face(_given(faces, "face"))  # (B, 256, T', H/16, W/16)
+            features.append(self._averaged(encoded))  # X_F: (B, 256)
         if self.context is not None:
-            encoded = self.context(_given(context, "context"))
+            encoded = self.context(_given(context, "context"))  # (B, 256, T', H/16, W/16)
             if self.attention is None:
-                features.append(_mean(encoded))
+                features.append(self._averaged(encoded))  # X_C: (B, 256)
             else:
-                attention = _spatial_softmax(self.attention(encoded))
-                features.append(self._pooled(encoded, attention))
-        joined, weights = self._fused(features)
-        seen = None if attention is None else attention.squeeze(1)
-        return Inference(self.classifier(joined), seen, weights)
+                logits = self.attention(encoded)  # (B, 1, T', H/16, W/16)
+                attention = self._attended(logits)  # the same; each time step sums to 1
+                features.append(self._pooled(encoded, attention))  # X_C: (B, 256)
+        joined, weights = self._fused(features)  # (B, 512), of one stream (B, 256); (B, 2)
+        seen = None if attention is None else attention.squeeze(1)  # (B, T', H/16, W/16)
+        return Inference(self.classifier(joined), seen, weights)  # logits: (B, classes)
+
+    def _averaged(self, encoded: Tensor) -> Tensor:
+        """(B, C, T', H', W') -> (B, C): the mean over positions, then what is left of time."""
+        return self._over_time(encoded.flatten(-2).mean(-1))
+
+    def _attended(self, logits: Tensor) -> Tensor:
+        """Equation 3, (B, 1, T', H', W') -> the same: in single precision."""
+        together = -2 if self.architecture.attention_softmax == "step" else 2
+        flat = logits.float().flatten(together)  # (B, 1, T', H'W') or (B, 1, T'H'W')
+        return torch.softmax(flat, -1).view(logits.shape)
 
     def _pooled(self, encoded: Tensor, attention: Tensor) -> Tensor:
-        """Equation 4 and the average pooling after it, (B, C)."""
-        weighted = (encoded * attention).flatten(2)
-        n_positions = weighted.shape[2]
+        """Equation 4 and the average pooling after it, (B, C, T', H', W') -> (B, C)."""
+        weighted = (encoded * attention).flatten(-2)  # (B, C, T', H'W')
         if self.architecture.attention_pooling == "mean":
-            return weighted.mean(2)
-        # The sum over a time step's positions, the mean over time steps.
-        per_step = attention.shape[-1] * attention.shape[-2]
-        return weighted.sum(2) * (per_step / n_positions)
+            return self._over_time(weighted.mean(-1))
+        sums = weighted.sum(-1)  # (B, C, T')
+        if self.architecture.attention_softmax == "clip" and sums.dim() == 3:
+            # A time step has a share of the clip's attention; even attention is the plain mean.
+            sums = sums * sums.shape[2]
+        return self._over_time(sums)
+
+    def _over_time(self, steps: Tensor) -> Tensor:
+        """(B, C, T') -> (B, C); of stills (B, C) stays."""
+        if steps.dim() == 2:
+            return steps
+        return steps.amax(2) if self.architecture.time_pooling == "max" else steps.mean(2)
 
     def _fused(self, features: list[Tensor]) -> tuple[Tensor, Tensor | None]:
-        """Equation 5: the features side by side, each times its weight."""
+        """Equation 5: the features side by side, each times its weight; and the weights.
+
+        Args:
+            features: (B, C) of each stream.
+        """
         if self.fusion is None:
             return torch.cat(features, 1), None
-        scores = [weigh(x) for weigh, x in zip(self.fusion, features, strict=True)]
-        weights = torch.softmax(torch.cat(scores, 1).float(), 1)
-        scaled = [x * weights[:, i : i + 1] for i, x in enumerate(features)]
+        scores = [weigh(x) for weigh, x in zip(self.fusion, features, strict=True)]  # (B, 1) each
+        weights = torch.softmax(torch.cat(scores, 1).float(), 1)  # (B, 2)
+        scaled = [x * weights[:, i : i + 1] for i, x in enumerate(features)]  # (B, C) each
         return torch.cat(scaled, 1), weights
 
 
@@ -117,19 +147,19 @@ def _given(batch: Tensor | None, stream: str) -> Tensor:
     return batch
 
 
-def _encoder(n_dims: int) -> nn.Sequential:
+def _encoder(n_dims: int, widths: Widths, unpooled: int) -> nn.Sequential:
     """Five convolutions, four poolings; the first pooling leaves time as it is.
 
     Pooling comes before the ReLU: the largest of what is clipped is what is clipped of the
     largest, to the bit, and of four or eight numbers only one is left to clip.
     """
     layers: list[nn.Module] = []
-    wide = 3
-    for number, width in enumerate(WIDTHS):
+    wide, n_pools = 3, 0
+    for number, width in enumerate(widths, 1):
         *convolution, activation = _convolution(n_dims, wide, width)
-        pool = [_pool(n_dims, first=number == 0)] if number < len(WIDTHS) - 1 else []
+        pool = [] if number == unpooled else [_pool(n_dims, first=n_pools == 0)]
         layers += [*convolution, *pool, activation]
-        wide = width
+        wide, n_pools = width, n_pools + len(pool)
     return nn.Sequential(*layers)
 
 
@@ -148,24 +178,19 @@ def _pool(n_dims: int, *, first: bool) -> nn.Module:
     return nn.MaxPool3d((1, 2, 2) if first else 2)
 
 
-def _attention(n_dims: int, logit_activation: bool) -> nn.Sequential:
+def _attention(n_dims: int, width: int, logit_activation: bool) -> nn.Sequential:
     return nn.Sequential(
-        *_convolution(n_dims, WIDTHS[-1], _ATTENTION_WIDTH),
+        *_convolution(n_dims, width, _ATTENTION_WIDTH),
         *_convolution(n_dims, _ATTENTION_WIDTH, 1, activated=logit_activation),
     )
 
 
-def _weigher(width: int) -> nn.Sequential:
+def _weigher(n_features: int, architecture: Architecture) -> nn.Sequential:
+    """(B, C) -> (B, 1)."""
+    dropout = architecture.fusion_dropout
     return nn.Sequential(
-        nn.Linear(width, _FUSION_WIDTH), nn.ReLU(inplace=True), nn.Linear(_FUSION_WIDTH, 1)
+        nn.Linear(n_features, _FUSION_WIDTH),
+        _ACTIVATIONS[architecture.fusion_activation](),
+        *([nn.Dropout(dropout)] if dropout else []),
+        nn.Linear(_FUSION_WIDTH, 1),
     )
-
-
-def _mean(encoded: Tensor) -> Tensor:
-    """Over space, and over time where there is one: (B, C)."""
-    return encoded.flatten(2).mean(2)
-
-
-def _spatial_softmax(logits: Tensor) -> Tensor:
-    """Equation 3: over the positions of each time step, in single precision."""
-    return torch.softmax(logits.float().flatten(-2), -1).view(logits.shape)

@@ -17,7 +17,7 @@ from caer_build.store import read_json, write_atomically
 
 CARD = "README.md"
 _WHAT = {
-    "caer-net": "CAER-Net (clips of 16 frames, ten a second)",
+    "caer-net": "CAER-Net (clips)",
     "caer-net-s": "CAER-Net-S (single pictures)",
     "alexnet": "AlexNet on whole pictures",
     "vgg16": "VGG-16 on whole pictures",
@@ -70,8 +70,8 @@ def _lines(run: TrainedRun) -> Iterator[str]:
         "on. Whoever passes it on states one."
     )
     yield from ("", "## Use", "")
-    yield from ("```", "caer predict RUN video.mp4 -o said", "caer explain-model RUN picture.png "
-                "-o attention.png", "caer export-onnx RUN -o model.onnx", "```", "")  # fmt: skip
+    yield from ("```", "caer predict RUN video.mp4", "caer explain-model RUN picture.png",
+                "caer export-onnx RUN -o model.onnx", "```", "")  # fmt: skip
 
 
 def _data(data: Mapping[str, Any], run: TrainedRun) -> Iterator[str]:
@@ -121,7 +121,8 @@ def _settings(run: TrainedRun) -> Iterator[str]:
     made = run.said.get("made_with", {})
     sections = {
         "architecture": run.plan.architecture.described(), "regime": run.plan.regime.described(),
-        "augmentation": vars(run.plan.augmentation), "store": run.store.described(),
+        "augmentation": vars(run.plan.augmentation), "windows": run.plan.windows.described(),
+        "store": run.store.described(),
     }  # fmt: skip
     if "preset" in run.said:
         yield from (f"Preset {run.said['preset']}; what is set in the end:", "")

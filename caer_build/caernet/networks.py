@@ -8,7 +8,7 @@ it with ``(faces, context)`` gives an :class:`~caer_build.caernet.model.Inferenc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 from torch import nn
@@ -26,9 +26,11 @@ from caer_build.caernet.baselines import (
 from caer_build.caernet.framestore import StoreSettings
 from caer_build.caernet.model import CAERNet
 from caer_build.caernet.regime import Regime
+from caer_build.caernet.windows import Windows
 from caer_build.errors import CheckpointError, RecipeError
 
 PRESETS = ("ours", "paper")
+_TIME_HALVED, _C3D_FRAMES = 8, 16
 
 
 class NetworkSettings(Protocol):
@@ -66,6 +68,7 @@ class Preset:
     regime: Regime
     augmentation: Augmentation
     store: StoreSettings
+    windows: Windows = field(default_factory=Windows)
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,31 @@ def build(settings: NetworkSettings, *, pretrained: bool = False) -> nn.Module:
     if pretrained and kind.pretrain is not None:
         kind.pretrain(network)
     return network
+
+
+def check(preset: Preset) -> None:
+    """Whether the parts of what is set go together.
+
+    Raises:
+        RecipeError: naming everything that does not.
+    """
+    network, store = preset.architecture, preset.store
+    crop, length = preset.augmentation.crop, preset.windows.length
+    problems = []
+    if network.has_context and crop > min(store.context_width, store.context_height):
+        problems.append(
+            f"augmentation.crop: a square of {crop} px does not fit into contexts of "
+            f"{store.context_width} x {store.context_height}"
+        )
+    if network.n_dims == 3 and network.model == "c3d" and length != _C3D_FRAMES:
+        problems.append(f"windows.length: c3d reads {_C3D_FRAMES} frames, found {length}")
+    elif network.n_dims == 3 and length % _TIME_HALVED:
+        problems.append(
+            f"windows.length: {network.model} halves time three times; expected a multiple of "
+            f"{_TIME_HALVED}, found {length}"
+        )
+    if problems:
+        raise RecipeError("The settings cannot be right:\n  " + "\n  ".join(problems))
 
 
 def settings_of(model: str, said: Mapping[str, Any]) -> NetworkSettings:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from caer_build.caernet.augment import prepared
 from caer_build.caernet.model import Inference
-from caer_build.caernet.windows import LENGTH
 from caer_build.errors import CheckpointError
 from caer_build.records import EMOTIONS
 from caer_build.store import disk_errors
@@ -75,9 +74,9 @@ def export_onnx(run: TrainedRun, out: Path) -> Exported:
     """Write the network of a run's best epoch.
 
     Inputs, uint8 RGB, the batch of any size: ``faces`` (batch, h, w, 3) and ``context``, cropped
-    to what the network sees; of clips (batch, 16, h, w, 3). Streams that the network does not
-    have are no inputs. Outputs: ``probabilities`` (batch, classes), and where there are any
-    ``attention`` and ``fusion``, see :class:`~caer_build.caernet.model.Inference`.
+    to what the network sees; of clips (batch, t, h, w, 3), a window long. Streams that the network
+    does not have are no inputs. Outputs: ``probabilities`` (batch, classes), and where there are
+    any ``attention`` and ``fusion``, see :class:`~caer_build.caernet.model.Inference`.
 
     Args:
         out: of the file; it gets its name when it was found to say what torch says.
@@ -120,7 +119,7 @@ def export_onnx(run: TrainedRun, out: Path) -> Exported:
 def _shapes(run: TrainedRun) -> dict[str, tuple[int, ...]]:
     """Of a sample, by the inputs' names."""
     architecture, store = run.plan.architecture, run.store
-    time = (LENGTH,) if architecture.n_dims == 3 else ()
+    time = (run.plan.windows.length,) if architecture.n_dims == 3 else ()
     crop = run.plan.augmentation.crop
     shapes: dict[str, tuple[int, ...]] = {}
     if architecture.has_face:
@@ -162,7 +161,7 @@ def _describe(file: Path, run: TrainedRun) -> None:
     facts: dict[str, Any] = {
         "model": run.plan.architecture.model, "epoch": run.best, "data": run.data.get("key", ""),
         "pixels": "uint8 RGB", "hidden_faces": run.store.hide, "fill": run.store.fill,
-        "face_margin": run.store.margin,
+        "face_margin": run.store.margin, "face_is_square": run.store.square, "rate": run.store.rate,
     }  # fmt: skip
     if run.plan.architecture.n_classes == len(EMOTIONS):
         facts["classes"] = json.dumps(EMOTIONS)

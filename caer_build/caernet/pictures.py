@@ -23,23 +23,28 @@ MEAN_BGR = (104, 116, 124)
 """grey levels; what is hidden, and what lies beyond the frame, is 0 to the network"""
 
 
-def face_crop(frame: Pixels, box: Box, size: int = FACE_PX, margin: float = 0.0) -> Pixels:
-    """The face, (size, size, 3): a square around the box; what lies beyond the frame is filled.
+def face_crop(
+    frame: Pixels, box: Box, size: int = FACE_PX, margin: float = 0.0, *, square: bool = True
+) -> Pixels:
+    """The face, (size, size, 3); what lies beyond the frame is filled.
 
     Args:
         frame: (h, w, 3) BGR.
         margin: on every side, as a share of the box's longer side.
+        square: a square around the box; else the box, stretched.
     """
     x1, y1, x2, y2 = box
-    side = max(1, round(max(x2 - x1, y2 - y1) * (1 + 2 * margin)))
-    left, top = round((x1 + x2 - side) / 2), round((y1 + y2 - side) / 2)
-    inside = frame[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
-    if inside.shape[:2] != (side, side):
-        square = np.full((side, side, 3), MEAN_BGR, np.uint8)
+    longer = max(x2 - x1, y2 - y1)
+    sides = (longer, longer) if square else (x2 - x1, y2 - y1)
+    width, height = (max(1, round(side + 2 * margin * longer)) for side in sides)
+    left, top = round((x1 + x2 - width) / 2), round((y1 + y2 - height) / 2)
+    inside = frame[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+    if inside.shape[:2] != (height, width):
+        filled = np.full((height, width, 3), MEAN_BGR, np.uint8)
         row, column = max(0, -top), max(0, -left)
         n_rows, n_columns = inside.shape[:2]
-        square[row : row + n_rows, column : column + n_columns] = inside
-        inside = square
+        filled[row : row + n_rows, column : column + n_columns] = inside
+        inside = filled
     return _resized(inside, (size, size))
 
 

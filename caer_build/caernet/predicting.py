@@ -26,7 +26,7 @@ class Answers:
 
     Attributes:
         probabilities: (items, classes) float64 on the CPU: the mean of the softmax over an item's
-            windows.
+            windows, or the softmax of the mean, as the run's windows say.
         fusion: (items, 2): the mean weights of face and context; None: the network has none.
         attention: (items, h, w): where it looked, each map sums to 1, the mean over windows and
             time; of a baseline by Grad-CAM of what it says. None: nobody asked, or a CAER-Net
@@ -99,12 +99,13 @@ def answers(
         IntegrityError: if an item was left out.
     """
     network.eval()
+    averaged = batches.windows.mean_of
     sums: dict[str, Tensor] = {}
     for batch in batches.all_windows():
         said = infer(network, batch, device, crop, precision=precision)
         found = {
             "windows": torch.ones(len(batch.items), dtype=torch.float64, device=device),
-            "probabilities": torch.softmax(said.logits.double(), 1),
+            "said": of_logits(said.logits) if averaged == "probabilities" else said.logits,
             "fusion": said.fusion,
             "attention": _looked(network, batch, said, crop) if with_attention else None,
         }
@@ -123,13 +124,18 @@ def answers(
             f"{int((n_windows > 0).sum())}.", "Make the frame store again."
         )  # fmt: skip
     means = {k: v / n_windows.view(-1, *[1] * (v.dim() - 1)) for k, v in sums.items()}
-    probabilities = means["probabilities"]
+    probabilities = means["said"] if averaged == "probabilities" else of_logits(means["said"])
     if not probabilities.isfinite().all():
         raise CheckpointError(
             f"The network says {int((~probabilities.isfinite().all(1)).sum())} times what is no "
             "number.", "Train it again with a lower learning rate.",
         )  # fmt: skip
     return Answers(probabilities, means.get("fusion"), means.get("attention"), n_windows.long())
+
+
+def of_logits(logits: Tensor) -> Tensor:
+    """The probabilities, in double precision."""
+    return torch.softmax(logits.double(), 1)
 
 
 def _nothing(n_items: int, values: Tensor) -> Tensor:

@@ -74,6 +74,12 @@ class Regime:
         """Its fields, JSON."""
         return asdict(self)
 
+    @property
+    def is_of_its_length(self) -> bool:
+        """Whether the learning rate of a step depends on how many epochs are planned: then a run
+        that is made longer is not the run that was planned as long from the beginning."""
+        return self.schedule == "cosine"
+
     def lr_at(self, step: int, steps_per_epoch: int) -> float:
         """The learning rate of a step, counted from 0 through all epochs."""
         if self.schedule == "steps":

@@ -65,17 +65,23 @@ class RunLog:
     def __init__(self, run: Path, plan: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         self._run, self._plan, self._about = run, plan, about
         self._events: Any = None
+        self._planned = [{"from_epoch": 1, "epochs": plan["regime"]["epochs"]}]
 
     def said(self, done: Sequence[Epoch]) -> dict[str, str]:
         """What stands in the checkpoint beside the weights."""
         return {
             "epochs": json.dumps([asdict(epoch) for epoch in done]),
             "plan": json.dumps(self._plan),
+            "planned": json.dumps(self._planned),
             "data": self._data_key(),
         }
 
-    def check_same(self, said: Mapping[str, str], epochs: int) -> None:
-        """A run goes on as it began; it may be made longer.
+    def take_up(self, said: Mapping[str, str], epochs: int) -> None:
+        """A run goes on as it began; it may be made longer, and says from which epoch on.
+
+        Args:
+            said: in its checkpoint.
+            epochs: how many are planned now.
 
         Raises:
             CheckpointError: if it is another one.
@@ -94,6 +100,10 @@ class RunLog:
             raise CheckpointError(
                 f"{self._run} holds a run on other data.", "Give another folder, or its data set."
             )
+        self._planned = json.loads(said["planned"])
+        if self._planned[-1]["epochs"] != epochs:
+            now = {"from_epoch": len(epochs_of(said)) + 1, "epochs": epochs}
+            self._planned.append(now)
 
     def write(self, done: Sequence[Epoch]) -> None:
         """Bring all files up to date."""
@@ -102,6 +112,7 @@ class RunLog:
             self._run,
             {
                 "plan": self._plan,
+                "planned": self._planned,
                 "epochs": [asdict(epoch) for epoch in done],
                 "best": best.number,
                 **self._about,

@@ -11,6 +11,7 @@ from caer_build.caernet.augment import Augmentation
 from caer_build.caernet.framestore import StoreSettings
 from caer_build.caernet.regime import Regime
 from caer_build.caernet.train import Plan
+from caer_build.caernet.windows import Windows
 from caer_build.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class TrainedRun:
                 networks.settings_of(plan["model"], plan["architecture"]),
                 Regime(**plan["regime"]),
                 Augmentation(**plan["augmentation"]),
+                windows=Windows(**plan["windows"]),
             )
             return cls(folder, made, said["best"], said)
         except (KeyError, TypeError) as error:

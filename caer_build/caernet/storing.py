@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caer_build.arrow import to_table
 from caer_build.caernet.face_boxes import FaceBoxes, nobody
 from caer_build.caernet.footage import frames_of
 from caer_build.caernet.framestore import (
-    CONTEXT,
-    FACES,
-    ITEMS,
-    PART,
+    BLANK,
+    INTERPOLATED,
     PARTS,
     SEEN,
     STORE,
@@ -29,17 +24,16 @@ from caer_build.caernet.framestore import (
     is_whole,
     part_folder,
 )
-from caer_build.caernet.pictures import Pixels
+from caer_build.caernet.pictures import Box
+from caer_build.caernet.store_parts import Frame, write_part
 from caer_build.caernet.store_plan import StorePlan, planned
 from caer_build.caernet.streams import streams_of
 from caer_build.errors import StoreError
 from caer_build.records import Item
 from caer_build.store import (
     disk_errors,
-    flush,
     holds_other_things,
     read_json,
-    sha256_of,
     write_json,
 )
 
@@ -47,12 +41,11 @@ if TYPE_CHECKING:
     from caer_build.dataset.reading import Dataset
 
 _PER_PART = 32
-_FRAMES_OF_A_CLIP = 35
-"""at ten a second, where nobody says how long clips are; CAER's are 28 to 35"""
+_SECONDS_OF_A_CLIP = 3.5
+"""where nobody says how long clips are; CAER's are 2.8 to 3.5"""
 _HEADROOM = 1.05
 Tell = Callable[[int, int], None]
-Frame = tuple[Pixels, Pixels, bool]
-"""face, context, both RGB; whether a face was there"""
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -104,16 +97,17 @@ def _memory() -> int:
 
 def needs(dataset: Dataset, folder: Path, settings: StoreSettings) -> Needs:
     """What a store of a data set takes, before it is made."""
-    n_frames = sum(_n_frames(item) for item in dataset.items)
+    n_frames = sum(_n_frames(item, settings.rate) for item in dataset.items)
     place = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(place).free
     return Needs(n_frames, round(n_frames * settings.frame_bytes * _HEADROOM), free)
 
 
-def _n_frames(item: Item) -> int:
+def _n_frames(item: Item, rate: float) -> int:
     if item.kind == "still":
         return 1
-    return _FRAMES_OF_A_CLIP if item.length_s is None else max(1, round(item.length_s * 10))
+    length_s = _SECONDS_OF_A_CLIP if item.length_s is None else item.length_s
+    return max(1, round(length_s * rate))
 
 
 def keep_store(
@@ -124,12 +118,15 @@ def keep_store(
     workers: int = 2,
     *,
     plan: StorePlan | None = None,
+    verify: bool = False,
+    say: Say = lambda _: None,
 ) -> FrameStore:
     """The store of a data set in a folder of stores, ``frames-<key>``; made where it is not there.
 
     Args:
         parent: of the stores; runs beside each other share theirs.
         plan: of :func:`planned`, where it is known already.
+        verify, say: see :func:`make_store`.
 
     Raises:
         DatasetError, StoreError: see :func:`make_store`.
@@ -142,7 +139,9 @@ def keep_store(
     name = f"frames-{plan.key[:12]}"
     # Two runs that begin at once do not make it twice.
     with FileLock(str(parent / f".{name}.lock")):
-        return make_store(dataset, parent / name, settings, tell, workers, plan=plan)
+        return make_store(
+            dataset, parent / name, settings, tell, workers, plan=plan, verify=verify, say=say
+        )
 
 
 def make_store(
@@ -153,17 +152,23 @@ def make_store(
     workers: int = 2,
     *,
     plan: StorePlan | None = None,
+    verify: bool = False,
+    say: Say = lambda _: None,
 ) -> FrameStore:
-    """Make the frame store of a data set, or go on making it.
+    """Make the frame store of a data set, or go on making it; what is damaged is made again.
 
     Args:
         folder: of the store.
         tell: called with (items done, all items).
         workers: processes that decode.
         plan: of :func:`planned`, where it is known already.
+        verify: look at every byte of what is there; otherwise of a finished store only at the
+            sizes of its files.
+        say: told of parts that are not as they were written.
 
     Raises:
         DatasetError: if a file cannot be read, or the data set has nothing that has a label.
+        IntegrityError: if the disk does not give back what was written.
         StoreError: if the disk has not enough room.
     """
     plan = plan or planned(dataset, settings)
@@ -171,9 +176,11 @@ def make_store(
     _begin(folder, plan.key)
     wanted = needs(dataset, folder, settings)
     parts = list(in_parts(len(items), _PER_PART))
-    missing = [
-        n for n in range(len(parts)) if not is_whole(part_folder(folder, n), every_digest=False)
-    ]
+    every_digest = verify or not (folder / STORE).is_file()
+    missing = _missing(folder, len(parts), workers, say, every_digest=every_digest)
+    if missing:
+        # Stopped before they are there again, it is looked through again.
+        (folder / STORE).unlink(missing_ok=True)
     if wanted.n_bytes * len(missing) // len(parts) > wanted.n_free:
         raise StoreError(
             f"The frame store takes about {wanted.n_bytes / 1e9:.1f} GB, and the disk that holds "
@@ -202,6 +209,22 @@ def make_store(
     return FrameStore.open(folder)
 
 
+def _missing(
+    folder: Path, n_parts: int, workers: int, say: Say, *, every_digest: bool
+) -> list[int]:
+    """The parts that are not there as they were written."""
+    places = [part_folder(folder, number) for number in range(n_parts)]
+    with ThreadPoolExecutor(workers) as pool:
+        whole = list(pool.map(lambda place: is_whole(place, every_digest=every_digest), places))
+    damaged = [n for n in range(n_parts) if not whole[n] and places[n].exists()]
+    if damaged:
+        say(
+            f"{folder.name}: {len(damaged)} of {n_parts} parts are not as they were written "
+            f"({', '.join(map(str, damaged))}); they are made again."
+        )
+    return [number for number in range(n_parts) if not whole[number]]
+
+
 def _begin(folder: Path, plan: str) -> None:
     place = folder / "plan.json"
     if place.is_file() and read_json(place) == {"plan": plan}:
@@ -222,56 +245,21 @@ def make_part(job: Job) -> None:
     cv2.setNumThreads(1)
 
     def frames(item: Item) -> Iterator[Frame]:
-        for shown in frames_of(job.root, item):
-            target, others = job.boxes[item.item_id].at(shown.frame)
-            face, context = streams_of(shown.picture, target, others, job.settings)
+        for shown in frames_of(job.root, item, job.settings.rate):
+            target, others, interpolated = job.boxes[item.item_id].at(shown.frame)
+            face, context = streams_of(
+                shown.picture, target, others, job.settings, interpolated=interpolated
+            )
+            height, width = shown.picture.shape[:2]
+            state = _state(target, job.settings, interpolated=interpolated)
             for _ in range(shown.n_ticks):
-                yield face, context, target is not None
+                yield Frame(face, context, target, (width, height), state)
 
     write_part(part_folder(job.folder, job.number), job.items, frames)
 
 
-def write_part(
-    place: Path, items: Sequence[Item], frames: Callable[[Item], Iterator[Frame]]
-) -> None:
-    """Write the frames of items as a part of a store: beside its place, then renamed.
-
-    Args:
-        place: of the part.
-        frames: of an item, one or more.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    firsts, counts = [], []
-    with (
-        (draft / FACES).open("wb") as faces,
-        (draft / CONTEXT).open("wb") as contexts,
-        (draft / SEEN).open("wb") as seen,
-    ):
-        n = 0
-        for item in items:
-            firsts.append(n)
-            for face, context, there in frames(item):
-                faces.write(face.tobytes())
-                contexts.write(context.tobytes())
-                seen.write(bytes([there]))
-                n += 1
-            counts.append(n - firsts[-1])
-    table = to_table(Item, items)
-    table = table.append_column("first", pa.array(firsts, pa.int64()))
-    table = table.append_column("n_sampled", pa.array(counts, pa.int64()))
-    pq.write_table(table, draft / ITEMS, compression="zstd")
-    facts = {
-        name: {"bytes": (draft / name).stat().st_size, "sha256": sha256_of(draft / name)}
-        for name in (FACES, CONTEXT, SEEN, ITEMS)
-    }
-    for name in facts:
-        flush(draft / name)
-    (draft / PART).write_text(json.dumps({"files": facts}, indent=1))
-    flush(draft / PART)
-    shutil.rmtree(place, ignore_errors=True)
-    draft.rename(place)
+def _state(target: Box | None, settings: StoreSettings, *, interpolated: bool) -> int:
+    """What the face of a frame is."""
+    if target is None or (interpolated and settings.interpolated == "blank"):
+        return BLANK
+    return INTERPOLATED if interpolated else SEEN

@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 
 def streams_of(
-    picture: Pixels, target: Box | None, others: Iterable[Box], settings: StoreSettings
-) -> tuple[Pixels, Pixels]:
+    picture: Pixels, target: Box | None, others: Iterable[Box], settings: StoreSettings,
+    *, interpolated: bool = False,
+) -> tuple[Pixels, Pixels]:  # fmt: skip
     """Face and context of a person in a frame, RGB; a blank face where there is none.
 
     Args:
         picture: (h, w, 3) BGR.
         target: the person's face.
         others: the other faces.
+        interpolated: the person's face was not detected in this very frame.
     """
-    if target is None:
+    if target is None or (interpolated and settings.interpolated == "blank"):
         face = np.full((settings.face_px, settings.face_px, 3), MEAN_BGR, np.uint8)
     else:
-        face = face_crop(picture, target, settings.face_px, settings.margin)
+        face = face_crop(picture, target, settings.face_px, settings.margin, square=settings.square)
     hidden: Iterable[Box] = ()
     if settings.hide != "none" and target is not None:
         hidden = (target,)

@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from caer_build.caernet import checkpoint, networks
+from caer_build.caernet.attending import Looking
 from caer_build.caernet.batches import Batches
 from caer_build.caernet.framestore import FrameStore, StoreSettings
 from caer_build.caernet.networks import NetworkSettings, Preset
@@ -54,6 +55,7 @@ class How:
         is_small: pictures of 48 and 64 px, whatever the preset says: for a CPU, and for a look.
         device: cpu, cuda or cuda:N.
         weights: baseline -> file of the weights that it begins with; else they are fetched.
+        verify: look at every byte of the frames that are kept.
     """
 
     preset: str = "ours"
@@ -62,6 +64,7 @@ class How:
     is_small: bool = False
     device: str = "cpu"
     weights: Mapping[str, str] = field(default_factory=dict)
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,13 @@ class CellResult:
     Attributes:
         confusions: (seeds, 7, 7) counts of test items, rows their emotion; None: not run.
         reason: why it was not run; else empty.
+        looking: at the target's face, of a network that figures 8 and 10 show.
     """
 
     row: PaperRow
     confusions: npt.NDArray[np.int64] | None
     reason: str = ""
+    looking: Looking | None = None
 
     @property
     def accuracies(self) -> npt.NDArray[np.float64]:
@@ -123,7 +128,7 @@ class Tables:
         self._own, self.note = with_all_splits(with_known_faces(own))
         self._other = None if other is None else with_all_splits(with_known_faces(other))[0]
         self._out, self._how, self._say = out, how, say
-        self._stores: dict[tuple[str, int], FrameStore] = {}
+        self._stores: dict[tuple[str, str, StoreSettings], FrameStore] = {}
 
     def run(self, table: int) -> Iterator[CellResult]:
         """The rows of a table, as they are done."""
@@ -152,7 +157,9 @@ class Tables:
         augmentation = preset.augmentation
         if how.is_small and row.model in OWN_NETWORKS:
             augmentation = replace(augmentation, crop=_SMALL_CROP)
-        return Plan(self.architecture(row), regime, augmentation, how.device)
+        return Plan(
+            self.architecture(row), regime, augmentation, how.device, windows=preset.windows
+        )
 
     def store_settings(self, row: PaperRow) -> StoreSettings:
         """What a row's network sees."""
@@ -183,10 +190,13 @@ class Tables:
         """The frames that a row's network sees; decoded if they are not there yet."""
         dataset = self.dataset(row)
         settings = self.store_settings(row)
-        if (row.name, row.table) not in self._stores:
-            kept = keep_store(dataset, self._out / "stores", settings, lambda *_: None)
-            self._stores[row.name, row.table] = kept
-        return self._stores[row.name, row.table]
+        seen = (row.kind, row.trained_on, settings)
+        if seen not in self._stores:
+            self._stores[seen] = keep_store(
+                dataset, self._out / "stores", settings, lambda *_: None,
+                verify=self._how.verify, say=self._say,
+            )  # fmt: skip
+        return self._stores[seen]
 
     def name_of(self, row: PaperRow) -> str:
         """The name of a row's network: its runs lie in a folder of that name, a seed each."""
@@ -244,7 +254,7 @@ class Tables:
         device = torch.device(plan.device)
         network = self.network(row, seed).to(device)
         clips = row.kind == "clip"
-        test = Batches(store, "test", plan.regime.batch_size, clips=clips)
+        test = Batches(store, "test", plan.regime.batch_size, clips=clips, windows=plan.windows)
         said = predict(network, test, device, plan.augmentation.crop).argmax(1)
         found = confusion(test.labels.numpy(), said.numpy())
         self._say(f"{row.name}, seed {seed}: {np.trace(found) / found.sum():.4f}")

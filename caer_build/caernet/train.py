@@ -28,6 +28,7 @@ from caer_build.caernet.objective import Objective
 from caer_build.caernet.predicting import infer, predict
 from caer_build.caernet.runlog import Epoch, RunLog, epochs_of
 from caer_build.caernet.sources import DeviceSource, MappedSource, Source
+from caer_build.caernet.windows import Windows
 from caer_build.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Plan:
         augmentation: of the training pictures; its crop holds for testing, too.
         device: cpu, cuda or cuda:N.
         compute: how fast.
+        windows: how clips become samples.
     """
 
     architecture: NetworkSettings
@@ -56,6 +58,7 @@ class Plan:
     augmentation: Augmentation
     device: str = "cpu"
     compute: Compute = field(default_factory=Compute)
+    windows: Windows = field(default_factory=Windows)
 
     def described(self) -> dict[str, Any]:
         """Its parts, JSON; without the device and its options, as it may go on elsewhere."""
@@ -64,6 +67,7 @@ class Plan:
             "architecture": self.architecture.described(),
             "regime": self.regime.described(),
             "augmentation": asdict(self.augmentation),
+            "windows": self.windows.described(),
         }
 
 
@@ -76,6 +80,7 @@ def train(
     tell_step: TellStep = lambda *_: None,
     about: Mapping[str, Any] | None = None,
     ranks: Ranks = ALONE,
+    stop_after: int | None = None,
 ) -> list[Epoch]:
     """Train a network, or go on training it.
 
@@ -86,6 +91,8 @@ def train(
         about: what else ``run.json`` says of the run; of a run that goes on its "data" must be
             what it was.
         ranks: which of several processes this is.
+        stop_after: so many epochs of this call; what is planned stays as it is, and whoever goes
+            on has in the end the run that was never stopped. None: all that are planned.
 
     Raises:
         CheckpointError: if the folder holds another run, or the loss is no number any more.
@@ -97,7 +104,7 @@ def train(
     source = source_of(store, device, plan.compute)
     training, validation = (
         Batches(store, split, regime.batch_size, clips=architecture.n_dims == 3,
-                rank=ranks.rank, n_ranks=ranks.n, source=source)
+                rank=ranks.rank, n_ranks=ranks.n, source=source, windows=plan.windows)
         for split in ("train", "validation")
     )  # fmt: skip
     torch.manual_seed(regime.seed)
@@ -109,7 +116,7 @@ def train(
         done = _take_up(run, log, plan, network, optimizer)
         ranks.wait()
         called = compiled(synchronised(network, ranks), plan.compute)
-        for number in range(len(done) + 1, regime.epochs + 1):
+        for number in range(len(done) + 1, regime.epochs + 1)[:stop_after]:
             if _is_over(done, regime):
                 break
             began = time.perf_counter()
@@ -223,5 +230,5 @@ def _take_up(
             )
         run.mkdir(parents=True, exist_ok=True)
         return []
-    log.check_same(checkpoint.said_of(run / checkpoint.LAST), plan.regime.epochs)
+    log.take_up(checkpoint.said_of(run / checkpoint.LAST), plan.regime.epochs)
     return epochs_of(checkpoint.load_all(run / checkpoint.LAST, network, optimizer))

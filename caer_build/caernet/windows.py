@@ -2,7 +2,7 @@
 
 Pure arithmetic. Frames are found by the times at which they are shown, never by a rate::
 
-    ticks    0.0   0.1   0.2   0.3 ...       of the clip's own clock
+    ticks    0.0   0.1   0.2   0.3 ...       of the clip's own clock, at ten a second
     frames   0  1  2  3  4  5  6 ...         for each tick the one that is shown then
 """
 
@@ -10,26 +10,114 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from caer_build.errors import DatasetError
+from caer_build.errors import DatasetError, RecipeError
 
 Indices = npt.NDArray[np.int64]
-TICK_S = 0.1
-LENGTH, STRIDE = 16, 8
-"""frames of a window, and from one window of a test clip to the next"""
+Floats = npt.NDArray[np.float64]
+MeanOf = Literal["probabilities", "logits"]
+RATE = 10.0
+"""ticks a second"""
 _SLACK_S = 1e-4
 """containers round times; a frame that begins this much late is the tick's"""
+_CHOICES = {
+    "training": ("anywhere", "aligned", "middle"),
+    "short": ("loop", "hold"),
+    "tail": ("aligned", "dropped"),
+    "mean_of": ("probabilities", "logits"),
+}
 
 
-def sampled(times_s: Sequence[float], end_s: float) -> Indices:
-    """The frames at ten a second, (n,), n >= 1; a slow clip shows one at several ticks.
+@dataclass(frozen=True)
+class Windows:
+    """How clips become samples; the text of section 5.1 can be read in several ways.
+
+    Attributes:
+        length: sampled frames of a window.
+        stride: from one window of a test clip to the next.
+        training: the one window a clip gives an epoch: drawn from "anywhere" in it, or from those
+            that begin at a multiple of the length ("aligned": windows do not overlap, from one
+            epoch to another either), or always the "middle".
+        short: of a clip that is shorter than a window: it begins again ("loop"), or its last frame
+            stays ("hold").
+        tail: where the last window of a test clip does not end with it: one more does
+            ("aligned"), or the frames behind it are not looked at ("dropped").
+        mean_of: what is averaged over the windows of a test clip; of logits the softmax comes
+            afterwards.
+
+    Raises:
+        RecipeError: if it cannot be.
+    """
+
+    length: int = 16
+    stride: int = 8
+    training: Literal["anywhere", "aligned", "middle"] = "anywhere"
+    short: Literal["loop", "hold"] = "loop"
+    tail: Literal["aligned", "dropped"] = "aligned"
+    mean_of: MeanOf = "probabilities"
+
+    def __post_init__(self) -> None:
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise RecipeError(
+                    f"Expected {name} to be one of {', '.join(known)}, "
+                    f"found {getattr(self, name)!r}."
+                )
+        if min(self.length, self.stride) < 1:
+            raise RecipeError(
+                f"Expected a length and a stride of 1 or more, found {self.length} and "
+                f"{self.stride}."
+            )
+
+    def described(self) -> dict[str, Any]:
+        """Its fields, JSON."""
+        return asdict(self)
+
+    def drawn(self, n_sampled: int, draw: float, length: int | None = None) -> Indices:
+        """One window of a training clip, (length,), as positions among its sampled frames.
+
+        Args:
+            draw: in [0, 1), decides where it begins.
+            length: of a window; 1 of a network of stills.
+        """
+        length = length or self.length
+        last = max(0, n_sampled - length)
+        begin = int(draw * (last + 1))
+        if self.training == "aligned":
+            begin = int(draw * (last // length + 1)) * length
+        elif self.training == "middle":
+            begin = last // 2
+        return self._of(begin, n_sampled, length)
+
+    def every(self, n_sampled: int, length: int | None = None) -> Indices:
+        """All windows of a test clip, (k, length)."""
+        length = length or self.length
+        last = max(0, n_sampled - length)
+        begins = list(range(0, last + 1, self.stride))
+        if self.tail == "aligned" and begins[-1] != last:
+            begins.append(last)
+        return np.stack([self._of(begin, n_sampled, length) for begin in begins])
+
+    def _of(self, begin: int, n_sampled: int, length: int) -> Indices:
+        """A clip shorter than a window begins again, 0 1 2 0 1 2 0 ..., or stands, 0 1 2 2 2 ..."""
+        positions = begin + np.arange(length, dtype=np.int64)
+        if self.short == "hold":
+            return np.minimum(positions, max(0, n_sampled - 1))
+        return positions % max(1, n_sampled)
+
+
+def sampled(times_s: Sequence[float], end_s: float, rate: float = RATE) -> Indices:
+    """The frames at so many ticks a second, (n,), n >= 1; a slow clip shows one at several ticks.
 
     Args:
         times_s: when each frame is shown, ascending.
         end_s: when the last one stops being shown.
+        rate: ticks a second.
 
     Raises:
         DatasetError: if the times are not in order.
@@ -41,33 +129,25 @@ def sampled(times_s: Sequence[float], end_s: float) -> Indices:
             f"and the end {end_s}."
         )
     times = times - times[0]
-    before = [n_ticks_before(float(t)) for t in (*times, end_s - float(times_s[0]))]
+    before = [n_ticks_before(float(t), rate) for t in (*times, end_s - float(times_s[0]))]
     shown = np.repeat(np.arange(len(times), dtype=np.int64), np.diff(before))
     return shown if len(shown) else np.zeros(1, np.int64)
 
 
-def n_ticks_before(at_s: float) -> int:
+def n_ticks_before(at_s: float, rate: float = RATE) -> int:
     """How many ticks of a clip come before ``at_s`` seconds after its first frame."""
-    return max(0, math.ceil((at_s - _SLACK_S) / TICK_S))
+    return max(0, math.ceil((at_s - _SLACK_S) * rate))
 
 
-def random_window(n_sampled: int, draw: float, length: int = LENGTH) -> Indices:
-    """One window of a training clip, (length,), as positions among its sampled frames.
+def averaged(probabilities: Floats, mean_of: MeanOf) -> Floats:
+    """What a clip's windows say together, (classes,), sum 1.
 
     Args:
-        draw: in [0, 1), decides where it begins.
+        probabilities: (k, classes), k >= 1, of each window.
     """
-    begin = int(draw * max(1, n_sampled - length + 1))
-    return _looped(begin, n_sampled, length)
-
-
-def all_windows(n_sampled: int, length: int = LENGTH, stride: int = STRIDE) -> Indices:
-    """All windows of a test clip, (k, length); the last one ends with the clip."""
-    last = max(0, n_sampled - length)
-    begins = [*range(0, last, stride), last]
-    return np.stack([_looped(begin, n_sampled, length) for begin in begins])
-
-
-def _looped(begin: int, n_sampled: int, length: int) -> Indices:
-    """A clip shorter than a window begins again: 0 1 2 0 1 2 0 ..."""
-    return (begin + np.arange(length, dtype=np.int64)) % max(1, n_sampled)
+    if mean_of == "probabilities":
+        return np.asarray(probabilities.mean(0))
+    # Logits are logarithms of probabilities but for a number of each window, which drops out.
+    tiny = np.finfo(np.float64).tiny
+    means = np.exp(np.log(probabilities.clip(min=tiny)).mean(0))
+    return np.asarray(means / means.sum())

@@ -29,7 +29,15 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 def predict(
     run: Run,
     files: Annotated[list[Path], typer.Argument(help="Videos, pictures, folders of them.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="A folder, made if new.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="DIR",
+            help="A folder, made if new; by default RUN/predictions/<the first file>.",
+        ),
+    ] = None,
     recipe: Annotated[
         str, typer.Option(help="How faces are found in videos: caer, quick, or a .toml file.")
     ] = "caer",
@@ -44,7 +52,7 @@ def predict(
 ) -> None:
     """Find the faces in videos and pictures, and say what each shows, ten times a second.
 
-    Example: [bold]caer predict run talk.mp4 -o said[/bold]
+    Example: [bold]caer predict run talk.mp4[/bold]
 
     Writes predictions.csv and .json, and each file with faces and emotions drawn on it. A file
     that cannot be read is named, and the others are done.
@@ -56,6 +64,7 @@ def predict(
     from caer_build.inference.predicting import Options, files_in, predict_files
 
     opened = TrainedRun.open(run)
+    folder = out or run / "predictions" / _name_of(files)
     begun: set[tuple[str, str]] = set()
     with Bars() as bars:
 
@@ -66,15 +75,22 @@ def predict(
             bars.progressed(step, file, done, total)
 
         found = predict_files(
-            opened, files_in(files), out, Options(recipe, workers, annotate),
+            opened, files_in(files), folder, Options(recipe, workers, annotate),
             device=torch.device(device_of(device)), observer=bars, tell=tell,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(found.described(), indent=1))
+        typer.echo(json.dumps({"folder": str(folder), **found.described()}, indent=1))
     else:
-        _print(found, out)
+        _print(found, folder)
     if found.failures:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _name_of(files: list[Path]) -> str:
+    """What files are called together: other files have another folder."""
+    # Of "." and "..", too, the folder has a name.
+    name = files[0].absolute().resolve().stem
+    return name if len(files) == 1 else f"{name}-and-{len(files) - 1}-more"
 
 
 def _print(found: Predictions, out: Path) -> None:
@@ -101,10 +117,25 @@ def _print(found: Predictions, out: Path) -> None:
     typer.echo(f"\nTables and pictures: {out}")
 
 
+def _png_or_pdf(file: Path | None) -> Path | None:
+    if file is not None and file.suffix.lower() not in (".png", ".pdf"):
+        raise typer.BadParameter(f"expected .png or .pdf, found {file.name}")
+    return file
+
+
 def explain_model(
     run: Run,
     file: Annotated[Path, typer.Argument(help="A picture or a video.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The figure: .png or .pdf.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE",
+            callback=_png_or_pdf,
+            help="A .png or .pdf; by default RUN/explanations/<file>.png.",
+        ),
+    ] = None,
     at_s: Annotated[
         float | None,
         typer.Option("--at", min=0, help="Of a video: seconds from its start; by default half."),
@@ -117,7 +148,7 @@ def explain_model(
 ) -> None:
     """Draw where a network looked, and how it weighed face and context.
 
-    Example: [bold]caer explain-model run talk.mp4 --at 12.5 -o attention.png[/bold]
+    Example: [bold]caer explain-model run talk.mp4 --at 12.5[/bold]
     """
     import torch
 
@@ -125,22 +156,27 @@ def explain_model(
     from caer_build.caernet.runs import TrainedRun
     from caer_build.inference.explained import explain_file
     from caer_build.records import EMOTIONS
+    from caer_build.store import disk_errors
 
-    done = explain_file(
-        TrainedRun.open(run), file, out, torch.device(device_of(device)), at_s=at_s, face=face
-    )
+    opened = TrainedRun.open(run)
+    asked = ([] if at_s is None else [f"at-{at_s:g}s"]) + ([] if face is None else [face])
+    figure = out or run / "explanations" / f"{'-'.join([file.stem, *asked])}.png"
+    with disk_errors(figure.parent):
+        figure.parent.mkdir(parents=True, exist_ok=True)
+    done = explain_file(opened, file, figure, torch.device(device_of(device)), at_s=at_s, face=face)
     said = done.explanation
     best = int(said.probabilities.argmax())
     if as_json:
         facts = {
-            "figure": str(out), "face": done.face, "faces": done.faces, "emotion": EMOTIONS[best],
+            "figure": str(figure), "face": done.face, "faces": done.faces,
+            "emotion": EMOTIONS[best],
             "p": dict(zip(EMOTIONS, said.probabilities.tolist(), strict=True)),
             "weights": said.weights, "by": said.by,
             "looked": None if said.looked is None else said.looked.tolist(),
         }  # fmt: skip
         typer.echo(json.dumps(facts, indent=1))
         return
-    typer.echo(f"{done.face}: {EMOTIONS[best]} {said.probabilities[best]:.0%}. Figure: {out}")
+    typer.echo(f"{done.face}: {EMOTIONS[best]} {said.probabilities[best]:.0%}. Figure: {figure}")
 
 
 def export_onnx(

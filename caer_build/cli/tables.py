@@ -10,6 +10,7 @@ import typer
 
 from caer_build.cli.annotate_project import AsJson
 from caer_build.cli.progress import Steps, say
+from caer_build.cli.training import VerifyFrames
 
 if TYPE_CHECKING:
     from caer_build.caernet.tables import CellResult
@@ -24,12 +25,18 @@ def tables(
     dataset: Annotated[
         Path, typer.Argument(help="A data set: ours, the released CAER or CAER-S, AFEW.")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for tables and runs.")
-    ],
     table: Annotated[
         list[int], typer.Option("--table", min=3, max=6, help="Which table; repeatable.")
     ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder for tables and runs; by default <DATASET's name>-tables, here.",
+        ),
+    ] = None,
     other: Annotated[
         Path | None,
         typer.Option(
@@ -57,23 +64,29 @@ def tables(
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    verify_frames: VerifyFrames = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the networks of a table of the paper, and write it with the paper's column beside.
 
-    Example: [bold]caer tables CAER-S -o tables --table 3 --seeds 5 --device cuda[/bold]
+    Example: [bold]caer tables CAER-S --table 3 --seeds 5 --device cuda[/bold]
 
     What was run is not run again: stop it, and the same command goes on. Rows that cannot be run
     say why. Figures 4, 7, 8 (with table 3), 9 and 10 (with table 4) are drawn of the same runs.
     """
     from caer_build.caernet import table_figures
     from caer_build.caernet.distributed import device_of
+    from caer_build.caernet.table_attention import Looks
     from caer_build.caernet.table_files import markdown, write_table
     from caer_build.caernet.tables import How, Tables
 
-    how = How(preset, seeds, epochs, reduced, device_of(device), _files(weights or []))
-    second = None if other is None else _with_faces(other, out.absolute())
-    cells = Tables(_with_faces(dataset, out.absolute()), second, out.absolute(), how, say)
+    how = How(preset, seeds, epochs, reduced, device_of(device), _files(weights or []),
+              verify_frames)  # fmt: skip
+    folder = (out or Path(f"{dataset.absolute().resolve().name}-tables")).absolute()
+    say(f"Tables, runs and frames: {folder}")
+    second = None if other is None else _with_faces(other, folder)
+    cells = Tables(_with_faces(dataset, folder), second, folder, how, say)
+    looks = Looks(cells)
     about = {
         "data set": dataset.name,
         "other": "" if other is None else other.name,
@@ -86,12 +99,15 @@ def tables(
         results: list[CellResult] = []
         for result in cells.run(number):
             results.append(result)
-            files = write_table(out, number, results, about)
-        files += table_figures.draw(cells, number, results, out)
+            files = write_table(folder, number, results, about)
+        results, differences = looks.measured(number, results)
+        files = write_table(folder, number, results, about, differences)
+        files += table_figures.draw(looks, number, results, folder)
         if as_json:
-            typer.echo(json.dumps(json.loads(files[2].read_text()), indent=1))
+            facts = {"folder": str(folder), **json.loads(files[2].read_text())}
+            typer.echo(json.dumps(facts, indent=1))
             continue
-        typer.echo(markdown(number, results, about))
+        typer.echo(markdown(number, results, about, differences))
         for file in files:
             typer.echo(str(file))
 

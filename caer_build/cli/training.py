@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from caer_build.caernet.framestore import FrameStore, StoreSettings
     from caer_build.caernet.networks import NetworkSettings
     from caer_build.caernet.preparing import Prepared
+    from caer_build.caernet.regime import Regime
     from caer_build.caernet.runlog import Epoch
     from caer_build.caernet.store_plan import StorePlan
     from caer_build.dataset.reading import Dataset
@@ -39,6 +40,11 @@ Stores = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that decode.")]
+VerifyFrames = Annotated[
+    bool,
+    typer.Option("--verify-frames",
+                 help="Read every byte of the kept frames; what is damaged is decoded again."),
+]  # fmt: skip
 
 
 def train(
@@ -54,10 +60,20 @@ def train(
         typer.Option("--set", help="section.key=value, wins over the preset; may be repeated."),
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="At most.")] = None,
+    stop_after: Annotated[
+        int | None,
+        typer.Option(
+            "--stop-after",
+            min=1,
+            metavar="N",
+            help="Stop after N epochs; the same command goes on.",
+        ),
+    ] = None,
     boxes: Boxes = None,
     stores: Stores = None,
     device: Device = "auto",
     workers: Workers = 2,
+    verify_frames: VerifyFrames = False,
     as_json: AsJson = False,
 ) -> None:
     """Train CAER-Net or another network; the same command goes on where it was stopped.
@@ -84,15 +100,17 @@ def train(
     start = networks.preset(model or model_for(read), preset)
     wanted = [*(assignments or []), *([] if epochs is None else [f"regime.epochs={epochs}"])]
     chosen = assigned({**vars(start), "compute": Compute()}, wanted)
+    networks.check(networks.Preset(**{name: chosen[name] for name in vars(start)}))
     with joined(device_of(device)) as (ranks, own), Steps() as steps:
         read = _seen(read, chosen["architecture"], chosen["store"], stores or
                      out.absolute().parent, steps, ranks, workers)  # fmt: skip
         ready = prepared(read, chosen["architecture"], chosen["store"])
         if ranks.leads:
             _introduce(ready)
+            _say_if_replanned(out, chosen["regime"])
         plan = planned(ready.dataset, chosen["store"])
         store = _frames(ready, chosen["store"], stores or out.absolute().parent, plan, steps,
-                        ranks, workers)  # fmt: skip
+                        ranks, workers, verify=verify_frames)  # fmt: skip
         about = {
             "data": {**ready.described(), "key": plan.data_key},
             "store": chosen["store"].described(),
@@ -108,12 +126,29 @@ def train(
         done = train_(
             store, out.absolute(),
             Plan(chosen["architecture"], chosen["regime"], chosen["augmentation"], own,
-                 chosen["compute"]),
-            _tell_epoch, tell_step=tell_step, about=about, ranks=ranks,
+                 chosen["compute"], chosen["windows"]),
+            _tell_epoch, tell_step=tell_step, about=about, ranks=ranks, stop_after=stop_after,
         )  # fmt: skip
     if ranks.leads:
         write_card(TrainedRun.open(out))
-        _report_training(out, dataset, done, about, as_json)
+        _report_training(out, dataset, done, chosen["regime"], about, as_json)
+
+
+def _say_if_replanned(run: Path, regime: Regime) -> None:
+    """A run that is made longer is not what it would have been."""
+    from caer_build.caernet import checkpoint
+
+    if not (run / checkpoint.RUN).is_file():
+        return
+    said = checkpoint.read_run(run)
+    before = said["plan"]["regime"]["epochs"]
+    goes_on = regime.epochs > len(said["epochs"])
+    if goes_on and before != regime.epochs and regime.is_of_its_length:
+        say(
+            f"This run was planned for {before} epochs, and its learning rates so far are those of "
+            f"{before}; from here on they are those of {regime.epochs}. It is not the run of "
+            f"{regime.epochs} epochs, and run.json says so. To stop a run on purpose: --stop-after."
+        )
 
 
 def _introduce(ready: Prepared) -> None:
@@ -134,14 +169,17 @@ def _seen(
         return read
     if ranks.leads:
         say("The data set has no face boxes: faces are looked for, once.")
-        found = with_faces(read, parent, lambda done, n: steps.tell("faces", done, n), workers)
+        found = with_faces(read, parent, lambda done, n: steps.tell("faces", done, n), workers,
+                           rate=settings.rate)  # fmt: skip
     ranks.wait()
-    return found if ranks.leads else with_faces(read, parent, lambda *_: None, workers)
+    if ranks.leads:
+        return found
+    return with_faces(read, parent, lambda *_: None, workers, rate=settings.rate)
 
 
 def _frames(
     ready: Prepared, settings: StoreSettings, parent: Path, plan: StorePlan, steps: Steps,
-    ranks: Ranks, workers: int,
+    ranks: Ranks, workers: int, *, verify: bool,
 ) -> FrameStore:  # fmt: skip
     """The frame store, made by the leading process where it is not there."""
     from caer_build.caernet.storing import keep_store, needs
@@ -151,7 +189,8 @@ def _frames(
         say(wanted.sentence)
         store = keep_store(
             ready.dataset, parent, settings,
-            lambda done, n: steps.tell("frames", done, n), workers, plan=plan,
+            lambda done, n: steps.tell("frames", done, n), workers, plan=plan, verify=verify,
+            say=say,
         )  # fmt: skip
     ranks.wait()
     if not ranks.leads:
@@ -167,19 +206,21 @@ def _tell_epoch(epoch: Epoch) -> None:
 
 
 def _report_training(
-    run: Path, dataset: Path, done: list[Epoch], about: dict[str, Any], as_json: bool
-) -> None:
+    run: Path, dataset: Path, done: list[Epoch], regime: Regime, about: dict[str, Any],
+    as_json: bool,
+) -> None:  # fmt: skip
     best = max(done, key=lambda epoch: epoch.score)
     if as_json:
         found = {
-            "run": str(run), "epochs": len(done), "best": best.number,
+            "run": str(run), "epochs": len(done), "planned": regime.epochs, "best": best.number,
             "validation_accuracy": best.validation_accuracy,
             "validation_loss": best.validation_loss, "data": about["data"],
         }  # fmt: skip
         typer.echo(json.dumps(found, indent=1))
         return
+    n_done = str(len(done)) if len(done) == regime.epochs else f"{len(done)} of {regime.epochs}"
     typer.echo(
-        f"{len(done)} epochs in {run}; the best is {best.number}: "
+        f"{n_done} epochs in {run}; the best is {best.number}: "
         f"{best.validation_accuracy:.1%} of validation are right."
     )
     say(f"How good it is on test: caer evaluate {run} {dataset}")
@@ -196,6 +237,7 @@ def evaluate(
     stores: Stores = None,
     device: Device = "auto",
     workers: Workers = 2,
+    verify_frames: VerifyFrames = False,
     as_json: AsJson = False,
 ) -> None:
     """How good the best epoch of a run is: figures with intervals, every prediction.
@@ -221,7 +263,7 @@ def evaluate(
                          opened.data.get("held_out") or HELD_OUT)  # fmt: skip
         plan = planned(ready.dataset, opened.store)
         store = _frames(ready, opened.store, stores or run.absolute().parent, plan, steps, ranks,
-                        workers)  # fmt: skip
+                        workers, verify=verify_frames)  # fmt: skip
         found = evaluate_(opened, store, split, ready.in_split(split), own, ranks=ranks)
     if not ranks.leads:
         return

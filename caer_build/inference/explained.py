@@ -14,7 +14,6 @@ from caer_build.caernet.explanation_figure import Scene, draw
 from caer_build.caernet.footage import Shown, frames_of
 from caer_build.caernet.runs import TrainedRun
 from caer_build.caernet.streams import streams_of
-from caer_build.caernet.windows import LENGTH, TICK_S
 from caer_build.errors import DatasetError
 from caer_build.inference.finding_faces import faces_in
 from caer_build.inference.predicting import PICTURE_SUFFIXES
@@ -49,15 +48,16 @@ def explain_file(
         file: a picture or a video.
         out: of the figure, PNG or PDF.
         at_s: of a video: the moment, seconds after its first frame; None: its middle. A network
-            of clips sees the 1.6 s around it.
+            of clips sees the window around it.
         face: t00, t01, … from left to right; None: the largest near the middle.
 
     Raises:
         DatasetError: if the file cannot be read, or shows nobody.
     """
     clips = run.plan.architecture.n_dims == 3
-    shown = _shown(file, at_s, LENGTH if clips else 1)
-    found = faces_in(file.name, shown, load("auto", model_folder(), _DETECT_WIDTH))
+    length, rate = run.plan.windows.length, run.store.rate
+    shown = _shown(file, at_s, length if clips else 1, rate)
+    found = faces_in(file.name, shown, load("auto", model_folder(), _DETECT_WIDTH), rate)
     names = tuple(dict.fromkeys(f.face for f in found))
     if not names:
         raise DatasetError(f"{file} shows no face there.", "Give another file, or --at.")
@@ -68,14 +68,15 @@ def explain_file(
     there = [s for s in shown if s.frame in own]
     pairs = [
         streams_of(s.picture, _box(own[s.frame]),
-                   [_box(f) for f in found if f.frame == s.frame and f.face != chosen], run.store)
+                   [_box(f) for f in found if f.frame == s.frame and f.face != chosen], run.store,
+                   interpolated=bool(own[s.frame].interpolated))
         for s in there
         for _ in range(s.n_ticks)
     ]  # fmt: skip
     middle = there[len(there) // 2]
     if clips:
-        # What is shorter is looped, as in training.
-        pairs = [pairs[k % len(pairs)] for k in range(LENGTH)]
+        # What is shorter than a window is looped or held, as in training.
+        pairs = [pairs[k] for k in run.plan.windows.every(len(pairs))[0]]
         faces, contexts = (np.stack([pair[stream] for pair in pairs]) for stream in (0, 1))
     else:
         faces, contexts = pairs[len(pairs) // 2]
@@ -90,15 +91,15 @@ def _box(face: ItemFace) -> tuple[float, float, float, float]:
     return face.x1, face.y1, face.x2, face.y2
 
 
-def _shown(file: Path, at_s: float | None, n_ticks: int) -> list[Shown]:
+def _shown(file: Path, at_s: float | None, n_ticks: int, rate: float) -> list[Shown]:
     """The sampled frames around a moment, as many as there are ticks, where there are so many."""
     if file.suffix.lower() in PICTURE_SUFFIXES:
         return list(frames_of(file.parent, Item(file.name, "still", file.name, None, None)))
     item = Item(file.name, "clip", file.name, None, None)
-    total = sum(s.n_ticks for s in frames_of(file.parent, item))
-    middle = total // 2 if at_s is None else min(total - 1, max(0, round(at_s / TICK_S)))
+    total = sum(s.n_ticks for s in frames_of(file.parent, item, rate))
+    middle = total // 2 if at_s is None else min(total - 1, max(0, round(at_s * rate)))
     first = max(0, min(middle - n_ticks // 2, total - n_ticks))
-    return list(_between(frames_of(file.parent, item), first, first + n_ticks))
+    return list(_between(frames_of(file.parent, item, rate), first, first + n_ticks))
 
 
 def _between(shown: Iterable[Shown], first: int, end: int) -> Iterable[Shown]:

@@ -21,43 +21,51 @@ import numpy as np
 import numpy.typing as npt
 
 from caer_build.caernet.footage import Shown, frames_of
-from caer_build.caernet.windows import TICK_S
+from caer_build.caernet.windows import RATE
 from caer_build.frames import Timeline
 from caer_build.models.protocols import FaceDetector, Faces
 from caer_build.records import FaceDetection, Item, ItemFace, Shot, TrackBox
 from caer_build.stages.tracks import TrackSettings, build_tracks
 
-LOOK_TICKS = 2
+LOOKS_A_SECOND = 5
 SURELY = TrackSettings.model_validate({})
 WEAKLY = SURELY.model_copy(update={"strong_score": SURELY.weak_score, "min_detections": 1})
 """Every item shows somebody whose emotion was labelled: where nobody is seen surely, a weak
 detection is likelier the person than nothing is."""
 
 
-def faces_of_item(root: Path, item: Item, detector: FaceDetector) -> list[ItemFace]:
+def faces_of_item(
+    root: Path, item: Item, detector: FaceDetector, rate: float = RATE
+) -> list[ItemFace]:
     """The faces in the sampled frames of an item; none where none was found.
+
+    Args:
+        rate: sampled frames a second.
 
     Raises:
         DatasetError: if its file cannot be read.
     """
-    return faces_in(item.item_id, frames_of(root, item), detector)
+    return faces_in(item.item_id, frames_of(root, item, rate), detector, rate)
 
 
-def faces_in(item_id: str, sampled: Iterable[Shown], detector: FaceDetector) -> list[ItemFace]:
+def faces_in(
+    item_id: str, sampled: Iterable[Shown], detector: FaceDetector, rate: float = RATE
+) -> list[ItemFace]:
     """The faces in sampled frames that follow each other, within one shot."""
+    look_ticks = max(1, round(rate / LOOKS_A_SECOND))
     frames: list[int] = []
     ticks: list[int] = []
     detections: list[FaceDetection] = []
     n_ticks, next_look, size_wh = 0, 0, (1, 1)
     for shown in sampled:
         if n_ticks >= next_look:
-            next_look = n_ticks + LOOK_TICKS
+            next_look = n_ticks + look_ticks
             detections += detections_of(item_id, len(frames), detector.detect(shown.picture))
         size_wh = shown.picture.shape[1], shown.picture.shape[0]
         frames.append(shown.frame)
         ticks.append(n_ticks)
         n_ticks += shown.n_ticks
-    timeline = Timeline(np.array(ticks) * TICK_S, n_ticks * TICK_S)
+    timeline = Timeline(np.array(ticks) / rate, n_ticks / rate)
     tracks = _tracks(item_id, detections, timeline)
     if not tracks:
         return []

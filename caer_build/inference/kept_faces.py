@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 from caer_build.arrow import to_table
 from caer_build.caernet.framestore import in_parts
+from caer_build.caernet.windows import RATE
 from caer_build.errors import DatasetError
-from caer_build.inference.finding_faces import LOOK_TICKS, SURELY, WEAKLY, faces_of_item
+from caer_build.inference.finding_faces import LOOKS_A_SECOND, SURELY, WEAKLY, faces_of_item
 from caer_build.models.face_detectors import DetectorName, load
 from caer_build.models.locations import model_folder
 from caer_build.models.protocols import FaceDetector
@@ -48,6 +49,7 @@ class _Job:
     items: tuple[Item, ...]
     place: Path
     detector: DetectorName
+    rate: float
 
 
 def lacks_faces(dataset: Dataset) -> bool:
@@ -61,6 +63,8 @@ def with_faces(
     tell: Tell,
     workers: int = 2,
     detector: DetectorName = "auto",
+    *,
+    rate: float = RATE,
 ) -> Dataset:
     """A data set with faces: its own where it has any, otherwise those that are found.
 
@@ -68,6 +72,7 @@ def with_faces(
         parent: of the folder in which they are kept.
         tell: called with (items done, all items).
         workers: processes that look.
+        rate: frames a second that the networks see of a clip.
 
     Returns:
         The data set; its notes say in how many items nobody was found.
@@ -84,9 +89,11 @@ def with_faces(
             f"{dataset.root} has neither face boxes nor files in which to look for faces.",
             "Make it whole with `caer rebuild`.",
         )
-    folder = parent / f"faces-{_key(dataset.root, items, detector)[:12]}"
+    folder = parent / f"faces-{_key(dataset.root, items, detector, rate)[:12]}"
     jobs = [
-        _Job(dataset.root, tuple(items[i] for i in part), folder / f"{k:05d}.parquet", detector)
+        _Job(
+            dataset.root, tuple(items[i] for i in part), folder / f"{k:05d}.parquet", detector, rate
+        )
         for k, part in enumerate(in_parts(len(items), _PER_PART))
     ]
     with disk_errors(parent):
@@ -99,9 +106,9 @@ def with_faces(
     return replace(dataset, faces=lambda: _tables(parts), notes=(*dataset.notes, note))
 
 
-def _key(root: Path, items: Sequence[Item], detector: DetectorName) -> str:
+def _key(root: Path, items: Sequence[Item], detector: DetectorName, rate: float) -> str:
     """Another file, detector or way to track is another search; labels and splits are not."""
-    looks = [_described(detector), LOOK_TICKS, SURELY.model_dump(), WEAKLY.model_dump()]
+    looks = [_described(detector), LOOKS_A_SECOND, rate, SURELY.model_dump(), WEAKLY.model_dump()]
     files = []
     for item in items:
         stat = _stat(root, item)
@@ -155,7 +162,9 @@ def _make(job: _Job) -> None:
 
     cv2.setNumThreads(1)
     detector = _detector(job.detector)
-    rows = [face for item in job.items for face in faces_of_item(job.root, item, detector)]
+    rows = [
+        face for item in job.items for face in faces_of_item(job.root, item, detector, job.rate)
+    ]
     draft = job.place.with_name(f".{job.place.name}.{os.getpid()}")
     pq.write_table(to_table(ItemFace, rows), draft, compression="zstd")
     flush(draft)

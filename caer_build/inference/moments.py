@@ -18,6 +18,7 @@ from caer_build.caernet.compute import autocast
 from caer_build.caernet.model import Inference
 from caer_build.caernet.pictures import Pixels
 from caer_build.caernet.runs import TrainedRun
+from caer_build.caernet.windows import MeanOf, averaged
 from caer_build.errors import CheckpointError
 from caer_build.inference.sampling import Box, Sample
 from caer_build.records import EMOTIONS
@@ -68,10 +69,10 @@ class Reader:
                 f"{len(EMOTIONS)} emotions.", "Give a run on a data set of these.",
             )  # fmt: skip
         self._reads = run.plan.architecture
-        self.clips = run.plan.architecture.n_dims == 3
+        self.windows = run.plan.windows if run.plan.architecture.n_dims == 3 else None
         self._network, self._device = run.network(device), device
         self._crop = run.plan.augmentation.crop
-        self._at_once = max(1, _BATCH_FRAMES // (16 if self.clips else 1))
+        self._at_once = max(1, _BATCH_FRAMES // (self.windows.length if self.windows else 1))
 
     def moments(self, samples: Iterable[Sample]) -> Iterator[Moment]:
         """What it says of each, in their order."""
@@ -104,9 +105,11 @@ class Course:
 
     Args:
         moments: of the person, in order; not none.
+        mean_of: what is averaged over moments, see :class:`Windows`.
     """
 
-    def __init__(self, moments: Sequence[Moment]) -> None:
+    def __init__(self, moments: Sequence[Moment], mean_of: MeanOf = "probabilities") -> None:
+        self._mean_of: MeanOf = mean_of
         self._starts = np.array([m.start_s for m in moments])
         self._ends = np.array([m.end_s for m in moments])
         self._said = np.array([m.probabilities for m in moments])
@@ -114,7 +117,7 @@ class Course:
     @property
     def mean(self) -> npt.NDArray[np.float64]:
         """Over all moments, (7,): as a test clip's is (section 5.1)."""
-        return np.asarray(self._said.mean(0))
+        return averaged(self._said, self._mean_of)
 
     def at(self, time_s: float) -> npt.NDArray[np.float64]:
         """The mean over the windows that cover a time, (7,); beyond them that of the nearest."""
@@ -122,7 +125,7 @@ class Course:
         if not covers.any():
             away = np.maximum(self._starts - time_s, time_s - self._ends)
             covers = away == away.min()
-        return np.asarray(self._said[covers].mean(0))
+        return averaged(self._said[covers], self._mean_of)
 
 
 def by_face(moments: Iterable[Moment]) -> dict[str, list[Moment]]:
@@ -152,11 +155,11 @@ def as_csv(files: Mapping[str, Sequence[Moment]]) -> str:
     return text.getvalue()
 
 
-def described(moments: Sequence[Moment]) -> list[dict[str, Any]]:
+def described(moments: Sequence[Moment], mean_of: MeanOf = "probabilities") -> list[dict[str, Any]]:
     """Each person of a file: when, and what is said of the whole of them; JSON."""
     persons = []
     for face, own in by_face(moments).items():
-        mean = Course(own).mean.tolist()
+        mean = Course(own, mean_of).mean.tolist()
         weights = [m.weights for m in own if m.weights is not None]
         facts: dict[str, Any] = {
             "face": face,

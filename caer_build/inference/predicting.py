@@ -22,6 +22,7 @@ import torch
 
 from caer_build.caernet.pictures import Pixels
 from caer_build.caernet.runs import TrainedRun
+from caer_build.caernet.windows import MeanOf
 from caer_build.errors import CaerError, ProbeError, StoreError
 from caer_build.inference.moments import Course, Moment, Reader, as_csv, by_face, described
 from caer_build.inference.overlay import Mark, annotated
@@ -48,17 +49,19 @@ class Predictions:
         moments: of each file that could be read, also of one in which nobody was seen.
         facts: of each such file: kind, length_s, n_shots, annotated.
         failures: of each that could not.
+        mean_of: what is averaged over a person's moments.
     """
 
     moments: dict[Path, list[Moment]] = field(default_factory=dict)
     facts: dict[Path, dict[str, Any]] = field(default_factory=dict)
     failures: dict[Path, CaerError] = field(default_factory=dict)
+    mean_of: MeanOf = "probabilities"
 
     def described(self) -> dict[str, Any]:
         """JSON."""
         return {
             "files": [
-                {"file": str(file), **self.facts[file], "faces": described(moments)}
+                {"file": str(file), **self.facts[file], "faces": described(moments, self.mean_of)}
                 for file, moments in self.moments.items()
             ],
             "failed": [
@@ -129,7 +132,7 @@ def predict_files(
     reader = Reader(run, device)
     with disk_errors(out.parent):
         out.mkdir(parents=True, exist_ok=True)
-    found = Predictions()
+    found = Predictions(mean_of=run.plan.windows.mean_of)
     task = _Task(run, reader, out, options, tell, found)
     pictures = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
     videos = [file for file in files if file not in set(pictures)]
@@ -191,7 +194,7 @@ def _video(
             raise video
         length_s = video.timeline.end_s - video.timeline.start_of(0)
         moments = []
-        samples = samples_of_video(video, task.run.store, clips=task.reader.clips)
+        samples = samples_of_video(video, task.run.store, task.reader.windows)
         for moment in task.reader.moments(samples):
             moments.append(moment)
             task.tell("emotions", video.name, moment.end_s, length_s)
@@ -207,7 +210,7 @@ def _video(
 
 
 def _redraw(task: _Task, video: Watched, moments: Sequence[Moment], out: Path) -> None:
-    courses = {face: Course(own) for face, own in by_face(moments).items()}
+    courses = {face: Course(own, task.found.mean_of) for face, own in by_face(moments).items()}
     rows = {face: {row.frame: row for row in video.tracks[face]} for face in courses}
     n, zero_s = len(video.timeline), video.timeline.start_of(0)
     order = sorted(rows, key=lambda face: min(rows[face]))
@@ -231,7 +234,7 @@ def _picture(task: _Task, file: Path) -> Callable[[], tuple[list[Moment], dict[s
         import cv2
 
         detector = load("auto", model_folder(), _DETECT_WIDTH)
-        samples = samples_of_picture(file, detector, task.run.store, clips=task.reader.clips)
+        samples = samples_of_picture(file, detector, task.run.store, task.reader.windows)
         moments = list(task.reader.moments(samples))
         facts: dict[str, Any] = {"kind": "picture"}
         if task.options.annotate:

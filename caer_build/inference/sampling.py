@@ -23,7 +23,7 @@ import numpy.typing as npt
 from caer_build.caernet.framestore import StoreSettings
 from caer_build.caernet.pictures import Pixels
 from caer_build.caernet.streams import streams_of
-from caer_build.caernet.windows import LENGTH, TICK_S, all_windows, sampled
+from caer_build.caernet.windows import Windows, sampled
 from caer_build.errors import DecodeError
 from caer_build.inference.finding_faces import faces_of_item
 from caer_build.inference.watching import Watched
@@ -61,6 +61,7 @@ class _Person:
     """A track that is read.
 
     Attributes:
+        interpolated: frames in which the box was not detected.
         last_frame: the last one that has a box; every one from the first on has.
         frames: the frame shown at each tick.
         windows: which ticks each sample is made of.
@@ -69,8 +70,10 @@ class _Person:
 
     name: str
     boxes: Mapping[int, Box]
+    interpolated: frozenset[int]
     begin_s: float
     end_s: float
+    tick_s: float
     last_frame: int
     frames: npt.NDArray[np.int64]
     windows: Sequence[npt.NDArray[np.int64]]
@@ -107,8 +110,8 @@ class _Person:
         middle = int(self.frames[(first + last) // 2])
         return Sample(
             self.name,
-            self.begin_s + first * TICK_S,
-            min(self.end_s, self.begin_s + (last + 1) * TICK_S),
+            self.begin_s + first * self.tick_s,
+            min(self.end_s, self.begin_s + (last + 1) * self.tick_s),
             middle,
             self.boxes[middle],
             faces[0] if single else faces,
@@ -116,16 +119,20 @@ class _Person:
         )
 
 
-def samples_of_video(video: Watched, settings: StoreSettings, *, clips: bool) -> Iterator[Sample]:
+def samples_of_video(
+    video: Watched, settings: StoreSettings, windows: Windows | None
+) -> Iterator[Sample]:
     """Every sample of every person of a video, as they become ready; one decode.
 
     Args:
-        clips: windows; otherwise single frames.
+        windows: of what length, how far apart; None: single frames.
 
     Raises:
         MediaError: if the file cannot be read again.
     """
-    persons = [_person(name, boxes, video, clips=clips) for name, boxes in video.tracks.items()]
+    persons = [
+        _person(name, boxes, video, settings.rate, windows) for name, boxes in video.tracks.items()
+    ]
     persons.sort(key=lambda person: int(person.frames[0]))
     waiting, here = persons[::-1], list[_Person]()
     wanted = {int(frame) for person in persons for frame in person.frames}
@@ -145,7 +152,10 @@ def samples_of_video(video: Watched, settings: StoreSettings, *, clips: bool) ->
                 if person.next_frame != frame:
                     continue
                 others = [p.boxes[frame] for p in here if p is not person]
-                face, context = streams_of(picture, person.boxes[frame], others, settings)
+                face, context = streams_of(
+                    picture, person.boxes[frame], others, settings,
+                    interpolated=frame in person.interpolated,
+                )  # fmt: skip
                 yield from person.see(frame, face, context)
     if any(person.n_given < len(person.windows) for person in persons):
         raise DecodeError(
@@ -155,12 +165,13 @@ def samples_of_video(video: Watched, settings: StoreSettings, *, clips: bool) ->
 
 
 def samples_of_picture(
-    file: Path, detector: FaceDetector, settings: StoreSettings, *, clips: bool
+    file: Path, detector: FaceDetector, settings: StoreSettings, windows: Windows | None
 ) -> Iterator[Sample]:
     """A sample of every face of a picture.
 
     Args:
-        clips: a window that is the picture sixteen times, as networks of clips need one.
+        windows: a window is the picture again and again, as networks of clips need one; None:
+            a single frame.
 
     Raises:
         DecodeError: if the file is no picture.
@@ -172,8 +183,8 @@ def samples_of_picture(
     for name, box in boxes.items():
         others = [other for key, other in boxes.items() if key != name]
         face, context = streams_of(picture, box, others, settings)
-        if clips:
-            face, context = (np.stack([one] * LENGTH) for one in (face, context))
+        if windows is not None:
+            face, context = (np.stack([one] * windows.length) for one in (face, context))
         yield Sample(name, 0.0, 0.0, 0, box, face, context)
 
 
@@ -196,14 +207,16 @@ def read_picture(file: Path) -> Pixels:
     return np.asarray(picture, np.uint8)
 
 
-def _person(name: str, rows: Sequence[TrackBox], video: Watched, *, clips: bool) -> _Person:
+def _person(
+    name: str, rows: Sequence[TrackBox], video: Watched, rate: float, windows: Windows | None
+) -> _Person:
     boxes = {row.frame: (row.x1, row.y1, row.x2, row.y2) for row in rows}
     first, end = rows[0].frame, rows[-1].frame + 1
     timeline, zero_s = video.timeline, video.timeline.start_of(0)
     times = timeline.pts_s[first:end].tolist()
-    frames = first + sampled(times, timeline.start_of(end))
-    windows = all_windows(len(frames)) if clips else np.arange(len(frames))[:, None]
+    frames = first + sampled(times, timeline.start_of(end), rate)
+    ticks = np.arange(len(frames))[:, None] if windows is None else windows.every(len(frames))
     return _Person(
-        name, boxes, times[0] - zero_s, timeline.start_of(end) - zero_s, end - 1, frames,
-        list(windows),
+        name, boxes, frozenset(row.frame for row in rows if row.interpolated), times[0] - zero_s,
+        timeline.start_of(end) - zero_s, 1 / rate, end - 1, frames, list(ticks),
     )  # fmt: skip
