@@ -224,8 +224,20 @@ def test_what_is_known_is_said() -> None:
     assert "Split by **person**, 70/10/20, seed 3. Nobody who is a target" in text
     assert "1 clips would have stood in two splits and were left out." in text
     assert "Ties take what an adjudicator said." in text
+    assert "Tried, the strictest first" not in text
     assert "leaks" not in text
     assert "\n\n\n" not in text
+
+
+def test_how_the_way_to_split_was_chosen_is_in_the_card() -> None:
+    shares = {"train": 0.76, "validation": 0.04, "test": 0.2}
+    tried = [{"by": "person", "shares": shares, "n_left_out": 1, "taken": True, "why": "it fits"}]
+    text = card(described({**FACTS, "split": {**FACTS["split"], "tried": tried}}))
+    assert (
+        "| Tried, the strictest first | Taken | Why | train | validation | test | Left out |\n"
+        "| --- | --- | --- | ---: | ---: | ---: | ---: |\n"
+        "| person | **yes** | it fits | 76.0 % | 4.0 % | 20.0 % | 1 |"
+    ) in text
 
 
 def test_what_is_not_known_is_not_made_up() -> None:

@@ -169,8 +169,64 @@ def test_one_show_is_split_by_person_and_few_clips_are_lost() -> None:
 def test_where_no_group_meets_the_ratio_it_says_by_how_much() -> None:
     plan = split(a_show("duet", 4, 2, 100), "person")
     assert plan.complaints
-    assert "were wanted: there are 2 persons" in " ".join(plan.complaints)
+    said = " ".join(plan.complaints)
+    assert said == (
+        "validation has 0.0% of the clips instead of 10.0%: there are 2 persons, and duet-p0 alone "
+        "has 74.0%"
+    )
     assert split(a_show("duet", 40, 2, 100)).by == "episode"
+
+
+def of_people(cast: str, n_episodes: int = 1, length: int = 10) -> list[Example]:
+    """A clip a letter, of the person of that letter; clips of a person share frames with each
+    other if they are longer than 10 frames and follow one another."""
+    return [
+        Example(f"c{k:02d}", "Sad", "s", f"e{k * n_episodes // len(cast)}", who, frozenset(who),
+                10 * k + 10 * ord(who), 10 * k + 10 * ord(who) + length)
+        for k, who in enumerate(cast)
+    ]  # fmt: skip
+
+
+def test_where_no_way_meets_the_ratio_the_strictest_that_fills_all_splits_is_taken() -> None:
+    # By clip it comes to the same groups, and as near.
+    plan = split(of_people("aaaabbbccc", length=11))
+    assert plan.by == "person"
+    assert [(t.by, t.taken, t.n_left_out) for t in plan.tried] == [
+        ("show", False, 0), ("person", True, 0), ("episode", False, 0), ("clip", False, 0),
+    ]  # fmt: skip
+    show, person, _, clip = plan.tried
+    assert show.why == "train has 100.0% of the clips instead of 70.0%: there is only one show"
+    short = "train has 40.0% of the clips instead of 70.0%: there are 3 "
+    assert person.why == (
+        "none meets the ratio; the strictest that leaves no split empty: "
+        f"{short}persons, and a alone has 40.0%"
+    )
+    assert clip.why == f"{short}groups of clips that share frames, and c00 alone has 40.0%"
+    assert person.shares == plan.shares
+
+
+def test_a_way_that_leaves_a_split_empty_is_only_taken_if_all_do() -> None:
+    plan = split(of_people("aabb"))
+    assert plan.by == "clip"
+    assert plan.tried[-1].why.startswith("none meets the ratio; the strictest that leaves no ")
+    two = split(of_people("ab"))
+    assert (two.by, two.tried[1].taken) == ("person", True)
+    assert two.tried[1].why.startswith("all leave a split empty; the nearest to the ratio: ")
+    whole = split(of_people("ab"), ratio=(0.5, 0, 0.5))
+    assert (whole.by, whole.complaints) == ("person", ())
+    assert whole.tried[1].why == "the strictest that meets the ratio"
+    assert whole.tried[3].why == "meets the ratio, and is less strict"
+
+
+def test_sizes_count_as_much_as_emotions() -> None:
+    """Twelve persons with 25 clips of seven emotions, as the two real episodes have them: by the
+    mixture alone a split of one clip is as good as one of two."""
+    cast = "aaaabbbbccccdddeeefghijkl"
+    examples = [
+        replace(e, emotion=EMOTIONS[k % len(EMOTIONS)]) for k, e in enumerate(of_people(cast))
+    ]
+    for seed in range(10):
+        assert split(examples, seed=seed).by == "person"
 
 
 def test_a_chain_of_overlapping_clips_is_one() -> None:

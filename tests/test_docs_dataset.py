@@ -44,9 +44,9 @@ def provide_files(place: Path, voted: Path, data: Path) -> None:
     boxes = place / "lists" / "train.txt"
     boxes.parent.mkdir()
     boxes.write_text("Anger/0001.png,0,304,120,382,219\n")
-    # By person, so that what the pages export leaks nothing.
     caer("label", place / "work")
-    caer("split", place / "work", "--by", "person")
+    # The way that is chosen leaks nothing: nobody meets a refusal who goes by the pages.
+    caer("split", place / "work")
     caer("stills", place / "work")
     caer("export", place / "work", "-o", place / "their" / "CAER-S", "--format", "caer-s")
 
@@ -67,8 +67,10 @@ def test_every_example_runs(page: str, voted: Path, data: Path, tmp_path: Path) 
         if exported:
             # The pages show several ways to the same place.
             shutil.rmtree(place / exported[1], ignore_errors=True)
-        if shlex.split(command, comments=True)[:2] == ["caer", "split"]:
-            command = command.partition("#")[0] + " --by person --anew"
+        words = shlex.split(command, comments=True)
+        if words[:2] == ["caer", "split"] and len(words) > 3:
+            # Clips that stand do not move to another way.
+            command = command.partition("#")[0] + " --anew"
         done = subprocess.run(
             ["bash", "-euc", command],
             cwd=place,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caer_build.cli.annotate_project import AsJson, Db, Work, opened
+from caer_build.cli.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,13 +69,14 @@ def label(
     from caer_build.store import Workspace
 
     workspace = Workspace.open(work.absolute())
-    clips = tables.read_published(workspace, Clip)
-    ballots = _ballots(work, db, votes or [], needed, clips)
-    labels = make_labels(ballots, rule, adjudicated=adjudicated)
-    facts = facts_about(workspace, ballots, rule=rule, adjudicated=adjudicated)
-    # The votes first: whoever finds labels finds what they were made of.
-    tables.save(workspace, CountedVote, counted_votes(ballots), facts)
-    tables.save(workspace, Label, labels, facts)
+    # Two tables that belong together, of clips that a build must not publish anew in between.
+    with workspace.locked(say):
+        clips = tables.read_published(workspace, Clip)
+        ballots = _ballots(work, db, votes or [], needed, clips)
+        labels = make_labels(ballots, rule, adjudicated=adjudicated)
+        facts = facts_about(workspace, ballots, rule=rule, adjudicated=adjudicated)
+        tables.save(workspace, CountedVote, counted_votes(ballots), facts)
+        tables.save(workspace, Label, labels, facts)
     steps = funnel(clips, labels)
     compared = compare_rules(ballots) if compare else []
     if as_json:

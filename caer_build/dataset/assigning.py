@@ -1,8 +1,8 @@
 """Groups into splits: near the ratio, alike in emotions, with few clips between two splits.
 
 The largest groups are placed first, each where it does least harm; then single groups move as long
-as that helps. Ties are broken by a hash of seed and group, never by the order of rows, so the same
-clips and seed give the same splits everywhere.
+as that helps, and at last one to each split that would be empty. Ties are broken by a hash of seed
+and group, never by the order of rows, so the same clips and seed give the same splits everywhere.
 """
 
 from __future__ import annotations
@@ -51,6 +51,9 @@ def assign(
     for _ in range(_PASSES):
         if not sum([placing.improve(group) for group in order]):
             break
+    for split, share in enumerate(ratio):
+        if share and placing.is_empty(split):
+            placing.fill(split, order)
     return placing.of
 
 
@@ -68,11 +71,13 @@ class _Placing:
         ratio: Sequence[float],
         fixed: Mapping[str, int],
     ) -> None:
-        # The last column is of all emotions together: sizes count as much as their mixture.
+        # The last column is of all emotions together.
         self._rows = {g: np.array([*row, sum(row)], dtype=float) for g, row in counts.items()}
         totals = sum(self._rows.values(), np.zeros(len(next(iter(self._rows.values()), [0.0]))))
         self._wanted: Counts = np.outer(ratio, totals)
         self._scale: Counts = 1 / np.maximum(totals, 1)
+        # Sizes count as much as their mixture: as the columns of all emotions.
+        self._scale[-1] *= len(totals) - 1
         self._there: Counts = np.zeros_like(self._wanted)
         self._neighbours: dict[str, Counter[str]] = defaultdict(Counter)
         for (one, other), n_clips in between.items():
@@ -91,15 +96,39 @@ class _Placing:
         """Where a group that stands nowhere does least harm."""
         return int(np.argmin(self._costs(group)))
 
+    def is_empty(self, split: int) -> bool:
+        return split not in self.of.values()
+
+    def fill(self, split: int, groups: Sequence[str]) -> None:
+        """Move the group to an empty split that is missed least where it is; nothing if all
+        groups are the only ones of their splits."""
+        others = Counter(self.of.values())
+        spare = [group for group in groups if others[self.of[group]] > 1]
+        if spare:
+            prices = []
+            for group in spare:
+                here = self._lift(group)
+                costs = self._costs(group)
+                prices.append(costs[split] - costs[here])
+                self.place(group, here)
+            cheapest = spare[int(np.argmin(prices))]
+            self._lift(cheapest)
+            self.place(cheapest, split)
+
     def improve(self, group: str) -> bool:
         """Move a group to where it is better; whether there was such a place."""
-        here = self.of.pop(group)
-        self._there[here] -= self._rows[group]
+        here = self._lift(group)
         costs = self._costs(group)
         there = int(np.argmin(costs))
         moves = costs[there] < costs[here] - _LEAST_GAIN
         self.place(group, there if moves else here)
         return bool(moves)
+
+    def _lift(self, group: str) -> int:
+        """Take a group from where it is; which split that was."""
+        here = self.of.pop(group)
+        self._there[here] -= self._rows[group]
+        return here
 
     def _costs(self, group: str) -> Counts:
         """What adding a group to each split would cost, but for what is the same for all."""

@@ -18,6 +18,7 @@ from caer_build.dataset.card_tables import (
     presence_by_split,
     splits_table,
     table_1,
+    ways,
 )  # fmt: skip
 from caer_build.dataset.card_words import GUARANTEES, LIMITS, LOADING, RULES, leaks
 from caer_build.dataset.describing import Described
@@ -71,7 +72,7 @@ def _lines(d: Described, voting: Voting) -> Iterator[str]:
     yield from _statements(d, _OF_IT if "name" in d.about else (_NAME, *_OF_IT))
     yield from ("", "## What is in it", "", *table_1(d.items), "", *comparison(d))
     yield from ("", "## Splits", "", *splits_table(d.items), "", *presence_by_split(d.items), "")
-    yield from (_guarantee(d), "", *_leaks(d))
+    yield from (_guarantee(d), "", *ways(d.facts.get("split")), "", *_leaks(d))
     yield from ("", "## From candidates to this data set", "", *funnel(d.facts.get("funnel")))
     yield from ("", "## Labels", "", _rule(d), "", *agreement(voting, d.items))
     yield from ("", *confidence(voting, d.items), "", *annotators(voting), "")

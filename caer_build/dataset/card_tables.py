@@ -109,6 +109,19 @@ def presence_by_split(items: Sequence[Item]) -> Iterator[str]:
     yield _row("in more than one", *both)
 
 
+def ways(split: Mapping[str, Any] | None) -> Iterator[str]:
+    """The ways to split that were tried, and why one was taken; nothing if it was asked for."""
+    tried = (split or {}).get("tried", ())
+    if not tried:
+        return
+    splits = tried[0]["shares"]
+    yield from _head("Tried, the strictest first", "Taken", "Why", *splits, "Left out", text=3)
+    for way in tried:
+        shares = (f"{100 * share:.1f} %" for share in way["shares"].values())
+        taken = "**yes**" if way["taken"] else "no"
+        yield _row(way["by"], taken, way["why"], *shares, _number(way["n_left_out"]))
+
+
 def funnel(steps: Sequence[Mapping[str, Any]] | None) -> Iterator[str]:
     """Reason by reason."""
     if not steps:

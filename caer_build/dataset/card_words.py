@@ -25,11 +25,11 @@ RULES: Mapping[str, str] = {
 }
 
 GUARANTEES: Mapping[str, str] = {
-    "show": "No show is in two splits, so no person, set or title is either. Nothing is said of "
-    "actors who play in several shows.",
+    "show": "No show is in two splits, and no set or title is. Persons are told apart within a "
+    "show: an actor who plays in two shows is two persons here, and **may be in two splits**.",
     "person": "Nobody who is a target in one split is seen in another, as far as the clustering "
     "of faces knows them apart; clips that share frames stay together. Sets, titles and extras "
-    "are shared.",
+    "are shared, and so are actors who play in two shows: persons are told apart within a show.",
     "episode": "No episode is in two splits. **The cast is shared**: a model may know faces from "
     "training, and scores say nothing of people whom it has never seen.",
     "clip": "No frame is in two splits, and nothing else is kept apart (the paper's way: clips at "

@@ -115,7 +115,7 @@ def _facts(workspace: Workspace) -> dict[str, Any]:
         "made_with": f"caer-build {__version__}",
         "recipe": recipe.name,
         "labels": labels,
-        "split": {name: split[name] for name in ("by", "ratio", "seed")},
+        "split": {name: split[name] for name in ("by", "ratio", "seed", "tried")},
         "left_out": _left_out(workspace),
         "stills": _facts_of_stills(workspace),
         "funnel": [asdict(step) for step in steps],

@@ -84,9 +84,14 @@ def made_of(workspace: Workspace) -> dict[str, Any]:
     """What the labels of a workspace were made of.
 
     Raises:
-        DatasetError: if the clips were built anew since.
+        DatasetError: if the clips were built anew since, or the votes beside them are others.
     """
     facts = facts_of(workspace, Label)
+    if facts_of(workspace, CountedVote) != facts:
+        raise DatasetError(
+            f"The votes that {workspace.root} keeps are not those that its labels were made of.",
+            "Run `caer label` again: it was stopped half way, or its tables come from two runs.",
+        )
     if facts["clips_sha256"] != sha256_of(workspace.tables / "clips.parquet"):
         raise DatasetError(
             f"The labels of {workspace.root} are of an earlier build than its clips.",

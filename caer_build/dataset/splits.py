@@ -9,44 +9,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 from caer_build.dataset.assigning import assign
 from caer_build.dataset.grouping import STRICTEST_FIRST, By, Example, bonds, group_ids
+from caer_build.dataset.plans import SplitPlan, described, taken
 from caer_build.errors import GroupLeak, SplitError
-from caer_build.records import EMOTIONS, SPLITS, Split, SplitAssignment
+from caer_build.records import EMOTIONS, SPLITS, SplitAssignment
 
 RATIO = (0.7, 0.1, 0.2)
-TOLERANCE = 0.05
-"""a ratio is met when each split's share is this near to it,"""
-MOST_LEFT_OUT = 0.1
-"""and no larger share of the clips is left out"""
 _MOVED = "its group had clips in two splits before"
 _BRIDGE = "shows people, or shares frames with clips, of another split"
-
-
-@dataclass(frozen=True, slots=True)
-class SplitPlan:
-    """A split, and how well it came out.
-
-    Attributes:
-        by: what was kept together.
-        assignments: one a labelled clip, by clip_id.
-        shares: of each split, of the clips that were not left out, [0, 1].
-        n_groups: of each split.
-        complaints: sentences on where it falls short; empty if the ratio is met.
-    """
-
-    by: By
-    assignments: tuple[SplitAssignment, ...]
-    shares: Mapping[Split, float]
-    n_groups: Mapping[Split, int]
-    complaints: tuple[str, ...]
-
-    @property
-    def left_out(self) -> list[SplitAssignment]:
-        return [row for row in self.assignments if row.split is None]
 
 
 def split(
@@ -59,8 +32,8 @@ def split(
     """A split of labelled clips.
 
     Args:
-        by: what must not stand in two splits; None: the strictest that meets the ratio, by
-            show, person, episode, clip; if none does, the one that comes nearest.
+        by: what must not stand in two splits; None: the strictest that meets the ratio, of
+            show, person, episode, clip; if none does, the strictest that leaves no split empty.
         ratio: shares of train, validation and test.
         earlier: the split of clips that were split before, by clip_id: they do not move.
 
@@ -68,14 +41,12 @@ def split(
         SplitError: if there is nothing to split, or the ratio cannot be one.
     """
     _check(examples, ratio)
-    tried = []
+    plans = []
     for each in STRICTEST_FIRST if by is None else (by,):
         plan = _plan(examples, each, ratio, seed, earlier or {})
         _prove(examples, plan)
-        if by is not None or not plan.complaints:
-            return plan
-        tried.append(plan)
-    return min(tried, key=lambda plan: _distance(plan, ratio))
+        plans.append(plan)
+    return plans[0] if by is not None else taken(plans, ratio)
 
 
 def _check(examples: Sequence[Example], ratio: Sequence[float]) -> None:
@@ -119,7 +90,7 @@ def _plan(
             return SplitAssignment(clip_id, None, group, _MOVED)
         return SplitAssignment(clip_id, where, group, None)
 
-    return _described(by, [row(example.clip_id) for example in ordered], ratio)
+    return described(by, [row(example.clip_id) for example in ordered], ratio)
 
 
 def _unbarred(
@@ -150,29 +121,6 @@ def _fixed(groups: Mapping[str, str], earlier: Mapping[str, str]) -> dict[str, i
     return {
         group: SPLITS.index(max(SPLITS, key=count.__getitem__)) for group, count in votes.items()
     }
-
-
-def _described(by: By, rows: Sequence[SplitAssignment], ratio: Sequence[float]) -> SplitPlan:
-    kept = [row for row in rows if row.split is not None]
-    n = max(len(kept), 1)
-    sizes: Counter[str | None] = Counter(row.split for row in kept)
-    groups = {name: len({r.group_id for r in kept if r.split == name}) for name in SPLITS}
-    shares = {name: sizes[name] / n for name in SPLITS}
-    complaints = [
-        f"{name} has {shares[name]:.1%} of the clips, {share:.1%} were wanted: there are "
-        f"{sum(groups.values())} {by}s"
-        for name, share in zip(SPLITS, ratio, strict=True)
-        if abs(shares[name] - share) > TOLERANCE
-    ]
-    n_out = len(rows) - len(kept)
-    if n_out > MOST_LEFT_OUT * len(rows):
-        complaints.append(f"{n_out} of {len(rows)} clips would stand in two splits")
-    return SplitPlan(by, tuple(rows), shares, groups, tuple(complaints))
-
-
-def _distance(plan: SplitPlan, ratio: Sequence[float]) -> float:
-    off = sum(abs(plan.shares[name] - share) for name, share in zip(SPLITS, ratio, strict=True))
-    return off + len(plan.left_out) / len(plan.assignments)
 
 
 def _prove(examples: Sequence[Example], plan: SplitPlan) -> None:
