@@ -190,19 +190,89 @@ def face(item_id: str, x: float, y: float = 10.0, side: float = 40.0) -> ItemFac
     return ItemFace(item_id, 0, item_id, True, x, y, x + side, y + side, None)
 
 
-def test_faces_that_lie_in_test_where_they_lie_in_train(tmp_path: Path) -> None:
-    items = [still(f"{s}{n}", s) for s in ("train", "test") for n in range(60)]
-    # 40 of 60 test faces lie where train's do; one number further they lie 3 px away.
-    apart = [face(f"train{n}", 30.0 * n) for n in range(60)]
-    moved = [face(f"test{n}", 30.0 * n + (1 if n < 40 else 15)) for n in range(60)]
-    found = boxed(items, [*apart, *moved], tmp_path)
-    assert found["face_geometry"].severity == "leak"
-    assert "67% of the test stills" in found["face_geometry"].message
-    assert "(IoU > 0.8), 0% where that 37 numbers further has it" in found["face_geometry"].message
-    everywhere_alike = [replace(f, x1=10.0, x2=50.0) for f in (*apart, *moved)]
-    alike = boxed(items, everywhere_alike, tmp_path)["face_geometry"]
-    assert (alike.severity, alike.message.count("100%")) == ("note", 2)
-    assert "face_geometry" not in boxed(items[:100], [*apart, *moved[:40]], tmp_path), "too few"
+def filmed(n_videos: int, seed: int) -> list[npt.NDArray[np.float64]]:
+    """The faces (n, 4) of the stills of some videos: about a dozen each, somebody who hardly moves.
+
+    Sizes and places as in TV: two faces of different videos are at the same place once in 100.
+    """
+    chance = np.random.default_rng(seed)
+    videos = []
+    for _ in range(n_videos):
+        n, side = chance.integers(5, 20), np.exp(chance.normal(np.log(110), 0.25))
+        x = chance.normal(260, 40) + chance.normal(0, 0.03 * side, n)
+        y = chance.normal(150, 22) + chance.normal(0, 0.03 * side, n)
+        videos.append(np.stack([x, y, x + side, y + side], axis=1))
+    return videos
+
+
+def numbered_apart(
+    videos: Sequence[npt.NDArray[np.float64]], share: float, seed: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Their stills dealt out to train and test, in their order."""
+    stills = np.concatenate(videos)
+    to_test = np.random.default_rng(seed).random(len(stills)) < share
+    return stills[~to_test], stills[to_test]
+
+
+def course_of(root: Path, **splits: npt.NDArray[np.float64]) -> Finding | None:
+    """What the audit says of box lists without pictures, their lines shuffled."""
+    root.mkdir()
+    for split, boxes in splits.items():
+        lines = [
+            f"{split}/Fear/{number + 1:04d}.png,2,{','.join(str(round(v)) for v in box)}\n"
+            for number, box in enumerate(boxes)
+            if not np.isnan(box[0])
+        ]
+        np.random.default_rng(len(lines)).shuffle(lines)
+        (root / f"{split}.txt").write_text("".join(lines))
+    found = by_kind(looked(root))
+    return found.get("face_geometry") or found.get("face_geometry_chance")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.3, 0.1])
+def test_stills_of_the_same_videos_that_are_numbered_apart(tmp_path: Path, share: float) -> None:
+    train, test = numbered_apart(filmed(60, 1), share, 2)
+    found = course_of(tmp_path / "leaks", train=train, test=test)
+    assert found is not None
+    assert (found.severity, found.n) == ("leak", 1)
+    assert f"of {len(test)} faces lie where train has one (IoU > 0.8)" in found.examples[0]
+    # A fifth of the pictures has no box, as in the lists that are about; the first of train least.
+    train[np.random.default_rng(3).random(len(train)) < 0.2] = np.nan
+    train[: len(train) // 25] = test[::6] = np.nan
+    found = course_of(tmp_path / "gaps", train=train, test=test)
+    assert found is not None
+    assert found.severity == "leak"
+
+
+def test_every_pair_of_splits_is_compared(tmp_path: Path) -> None:
+    train, validation = numbered_apart(filmed(60, 4), 0.2, 5)
+    test = np.concatenate(filmed(15, 6))
+    found = course_of(tmp_path / "x", train=train, validation=validation, test=test)
+    assert found is not None
+    assert (found.severity, found.n) == ("leak", 1)
+    assert found.examples[0].startswith("validation beside train, each class in the order of")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_honest_splits_are_not_accused(tmp_path: Path, seed: int) -> None:
+    videos = filmed(80, seed)
+    few = course_of(tmp_path / "few", train=np.concatenate(videos[:20]),
+                    test=np.concatenate(videos[20:28]))  # fmt: skip
+    many = course_of(tmp_path / "many", train=np.concatenate(videos[:56]),
+                     test=np.concatenate(videos[56:]))  # fmt: skip
+    # Everybody is filmed from the same place: all faces are alike, in whatever order.
+    train, test = numbered_apart([video * 0 + [100, 100, 200, 200] for video in videos], 0.3, seed)
+    alike = course_of(tmp_path / "alike", train=train, test=test)
+    for found in (few, many, alike):
+        assert found is not None
+        assert (found.kind, found.severity) == ("face_geometry_chance", "note")
+    assert alike is not None
+    assert alike.examples[0].count("100%") == 4
+
+
+def test_too_few_faces_say_nothing_of_where_they_come_from(tmp_path: Path) -> None:
+    train, test = numbered_apart(filmed(10, 7), 0.3, 8)
+    assert course_of(tmp_path / "x", train=train, test=test[:40]) is None
 
 
 def test_boxes_outside_and_faces_that_are_missing(tmp_path: Path) -> None:

@@ -1,30 +1,31 @@
-"""Faces that are not there, lie outside, or lie in test exactly where they do in train."""
+"""Faces that are not there, lie outside, or lie in one split where they do in another."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from caer_build.boxes import iou
+from caer_build.dataset.auditing.courses import NOTHING, SAME_PLACE, Course, InPlace, in_place
 from caer_build.dataset.auditing.findings import Finding, found
-from caer_build.records import EMOTIONS, Item
+from caer_build.records import SPLITS, Item
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _BESIDE = 1.0
 """px by which a box may stick out: boxes are rounded"""
-_SAME_PLACE = 0.8
-_SHIFT = 37
-"""numbers by which train is shifted to see what chance gives: more than a clip has stills"""
-_EXCESS = 0.1
-"""by which the share must be larger than what chance gives to be a leak"""
+_EXCESS, _SPREADS = 0.1, 3.0
+"""by which a share must be larger than what chance gives to be a leak: this much, and this many
+standard deviations"""
 _FEWEST = 50
-"""pairs of boxes from which a share means something"""
+"""boxes from which a share means something"""
+_DIGITS = re.compile(r"[0-9]+")
 Sizes = Mapping[str, tuple[int, int]]
 
 
@@ -87,41 +88,76 @@ def _outside(table: pa.Table, ids: Sequence[str], wide: npt.NDArray[np.float64])
 def _same_places(
     items: Sequence[Item], target: Mapping[str, npt.NDArray[np.float64]]
 ) -> list[Finding]:
-    """Whether stills of train and test come from the same videos, where no ids tell.
-
-    Those of one video have faces at one place. Train and test of a class are laid side by side in
-    the order of their files: far more faces that lie at the same place than where one side is
-    shifted are no accident.
-    """
-    aligned = _share_at_same_place(items, target, 0)
-    shifted = _share_at_same_place(items, target, _SHIFT)
-    if aligned is None or shifted is None:
-        return []
-    accident = aligned - shifted < _EXCESS
-    message = (
-        f"{aligned:.0%} of the test stills have their face where the train still of the same "
-        f"class and number has it (IoU > {_SAME_PLACE}), {shifted:.0%} where that {_SHIFT} numbers "
-        f"further has it: {'an accident' if accident else 'they come from the same videos'}"
-    )
-    return [Finding("face_geometry", "note" if accident else "leak", 1, message)]
-
-
-def _share_at_same_place(
-    items: Sequence[Item], target: Mapping[str, npt.NDArray[np.float64]], shift: int
-) -> float | None:
-    """[0, 1]; None where there are too few pairs to tell."""
+    """Whether stills of two splits come from the same videos, where no ids tell."""
     classes: dict[tuple[str | None, str | None], list[Item]] = defaultdict(list)
     for item in items:
         classes[item.split, item.emotion].append(item)
-    n_same = n_pairs = 0
-    for emotion in EMOTIONS:
-        train, test = classes["train", emotion], classes["test", emotion]
-        if not train:
-            continue
-        for number, item in enumerate(test):
-            there = target.get(train[(number + shift) % len(train)].item_id)
-            here = target.get(item.item_id)
-            if here is not None and there is not None:
-                n_pairs += 1
-                n_same += bool(iou(here[None], there[None])[0, 0] > _SAME_PLACE)
-    return n_same / n_pairs if n_pairs >= _FEWEST else None
+    courses = {key: _course(several, target) for key, several in classes.items()}
+    emotions = sorted({emotion for _, emotion in classes}, key=str)
+    said: list[tuple[bool, str]] = []
+    for earlier, later in combinations(SPLITS, 2):
+        both = [
+            in_place(courses[earlier, emotion], courses[later, emotion])
+            for emotion in emotions
+            if (earlier, emotion) in courses and (later, emotion) in courses
+        ]
+        whole = sum(both, NOTHING)
+        if whole.n >= _FEWEST:
+            said.append((_excessive(whole), _in_words(earlier, later, whole)))
+    leaks = [words for excessive, words in said if excessive]
+    return [
+        *found(
+            "face_geometry",
+            "leak",
+            "pairs of splits whose faces follow one another, so that they are probably stills of "
+            "the same videos: {n}",
+            leaks,
+        ),
+        *found(
+            "face_geometry_chance",
+            "note",
+            "pairs of splits whose faces lie at the same places no more often than by chance: {n}",
+            [words for excessive, words in said if not excessive],
+        ),
+    ]
+
+
+def _in_words(earlier: str, later: str, whole: InPlace) -> str:
+    aligned, *turned = whole.n_same / whole.n
+    return (
+        f"{later} beside {earlier}, each class in the order of its file numbers: {aligned:.0%} of "
+        f"{whole.n} faces lie where {earlier} has one (IoU > {SAME_PLACE}); with {later} turned by "
+        f"a quarter, a half, three quarters of its class {', '.join(f'{t:.0%}' for t in turned)}"
+    )
+
+
+def _excessive(whole: InPlace) -> bool:
+    """Whether more faces are in place than the luckiest turn and chance explain."""
+    aligned, luckiest = whole.n_same[0] / whole.n, whole.n_same[1:].max() / whole.n
+    share = (aligned + luckiest) / 2
+    spread = np.sqrt(share * (1 - share) / whole.n_runs)
+    return bool(aligned - luckiest > max(_EXCESS, _SPREADS * spread))
+
+
+def _course(items: Sequence[Item], target: Mapping[str, npt.NDArray[np.float64]]) -> Course:
+    """The faces of a class of a split, by the numbers of their files.
+
+    Lists are shuffled and leave numbers out; where names have no numbers of their own, they are
+    in alphabetical order.
+    """
+    numbers = [_number(item) for item in items]
+    if len(set(numbers)) < len(items) or None in numbers:
+        items = sorted(items, key=lambda item: str(item.file or item.item_id))
+        numbers = list(range(len(items)))
+    at = np.array(numbers, float)
+    order = np.argsort(at)
+    nowhere = np.full(4, np.nan)
+    boxes = np.stack([target.get(items[k].item_id, nowhere) for k in order])
+    return Course((at[order] - at.min()) / max(at.max() - at.min(), 1.0), boxes)
+
+
+def _number(item: Item) -> int | None:
+    """The last number in the name of an item's file."""
+    name = str(item.file or item.item_id).rpartition("/")[2]
+    digits = _DIGITS.findall(name.rpartition(".")[0] or name)
+    return int(digits[-1]) if digits else None
