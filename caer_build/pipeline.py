@@ -12,8 +12,16 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from caer_build import publishing, purging, recipes
-from caer_build.engines import Engine
-from caer_build.errors import CaerError, IntegrityError, ModelMissing, RecipeError, StoreError
+from caer_build.engines import Engine, OutOfMemory, TimeIsUp
+from caer_build.errors import (
+    CaerError,
+    DecodeError,
+    IntegrityError,
+    MediaError,
+    ModelMissing,
+    RecipeError,
+    StoreError,
+)
 from caer_build.recipes import Recipe
 from caer_build.sources import Register, printable
 from caer_build.stage import Source, Stage
@@ -30,7 +38,7 @@ from caer_build.stages import (
     tracks,
 )
 from caer_build.store import Result, Workspace, read_json, write_json
-from caer_build.units import Plan, Planner, perform, units_of
+from caer_build.units import TIMES_LENGTH, Plan, Planner, name_of, perform, time_limit_s, units_of
 
 STAGES: tuple[Stage[Any], ...] = (
     ingest.STAGE,
@@ -120,7 +128,11 @@ def stages_until(until: str | None) -> tuple[Stage[Any], ...]:
 
 @dataclass
 class Build:
-    """Brings every unit of a workspace up to a recipe; :meth:`run` may be stopped at any moment."""
+    """Brings every unit of a workspace up to a recipe; :meth:`run` may be stopped at any moment.
+
+    Attributes:
+        times_length: how long a stage may work on a file: :func:`~caer_build.units.time_limit_s`.
+    """
 
     workspace: Workspace
     recipe: Recipe
@@ -128,6 +140,7 @@ class Build:
     engine: Engine
     observer: Observer
     until: str | None = None
+    times_length: float = TIMES_LENGTH
     failures: list[Failure] = field(init=False, default_factory=list)
     _running: dict[Future[float], Plan] = field(init=False, default_factory=dict)
     _unforeseen: bool = field(init=False, default=False)
@@ -196,8 +209,16 @@ class Build:
             self.observer.finished(stage.name, unit, None)
             return
         self.observer.started(stage.name, unit)
-        future = self.engine.submit(perform, plan, tag=f"{stage.name}\n{unit}")
-        self._running[future] = plan
+        tag, limit_s = f"{stage.name}\n{unit}", self._limit_s(plan)
+        self._running[self.engine.submit(perform, plan, tag=tag, limit_s=limit_s)] = plan
+
+    def _limit_s(self, plan: Plan) -> float | None:
+        """How long a unit may take: work on a file is bounded, what is made of it follows."""
+        if plan.source is None:
+            return None
+        probed = self._planner.results.get((ingest.STAGE.name, plan.source.episode_id))
+        claimed_s = None if probed is None else probed.facts.get("claimed_s")
+        return time_limit_s(plan.source.size, claimed_s, self.times_length)
 
     def _collect(self) -> None:
         if not self._running:
@@ -228,6 +249,7 @@ class Build:
         self.observer.finished(plan.stage.name, plan.unit, seconds)
 
     def _fail(self, plan: Plan, error: BaseException) -> None:
+        error = self._of_its_file(plan, error)
         if not isinstance(error, CaerError):
             self._unforeseen = True
             error = self._with_log(plan, error)
@@ -238,6 +260,22 @@ class Build:
         self._planner.lost |= {(s.name, e) for s in STAGES for e in plan.episodes}
         self.workspace.record_failure(plan.stage.name, plan.unit, failure.__dict__)
         self.observer.failed(plan.stage.name, plan.unit, error)
+
+    def _of_its_file(self, plan: Plan, error: BaseException) -> BaseException:
+        """What took too much, by the name of the file that it was about."""
+        if isinstance(error, TimeIsUp):
+            return DecodeError(
+                f"{name_of(plan)} was given up: {plan.stage.name} was not done with it after "
+                f"{self._limit_s(plan):.0f} s.",
+                "If it is no broken file, build again with a higher --max-time.",
+            )
+        if isinstance(error, OutOfMemory):
+            kind = CaerError if plan.source is None else MediaError
+            return kind(
+                f"{name_of(plan)} was given up at {plan.stage.name}: {error.message}",
+                "If it is no broken file, build again with a higher --max-memory.",
+            )
+        return error
 
     def _with_log(self, plan: Plan, error: BaseException) -> CaerError:
         log = self.workspace.root / "logs" / f"{plan.stage.name}-{plan.unit}.log"

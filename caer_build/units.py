@@ -18,9 +18,16 @@ from caer_build import publishing
 from caer_build.errors import IntegrityError
 from caer_build.recipes import Recipe
 from caer_build.records import Anchor, Override, Person
-from caer_build.sources import Proof
+from caer_build.sources import Proof, printable
 from caer_build.stage import Context, Input, Source, Stage
 from caer_build.store import Result, Workspace, digest_of, disk_errors
+
+TIMES_LENGTH = 20.0
+"""How many times as long as a file lasts a stage may work on it, where nobody says otherwise."""
+_FLOOR_S = 600.0
+_LEAST_BYTES_PER_S, _MOST_BYTES_PER_S = 4_000, 500_000
+"""Between these lies what a second of an episode takes: where a header claims otherwise, they are
+believed instead."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,24 @@ def _proven(source: Source | None) -> Iterator[None]:
     finally:
         # Also where it failed: that another file is there now is the better reason.
         proof.check()
+
+
+def time_limit_s(n_bytes: int, claimed_s: float | None, times_length: float) -> float:
+    """How long a stage may work on a file before it is ended; part of no key.
+
+    Args:
+        n_bytes: of the file.
+        claimed_s: how long it lasts, as its headers say.
+        times_length: the limit as a multiple of that, beside ten minutes for any file.
+    """
+    shortest, longest = n_bytes / _MOST_BYTES_PER_S, n_bytes / _LEAST_BYTES_PER_S
+    length_s = min(max(claimed_s or 0.0, shortest), longest)
+    return _FLOOR_S + times_length * length_s
+
+
+def name_of(work: Plan) -> str:
+    """What a unit is called in messages: the file that it opens, else its id."""
+    return printable(work.source.path.name) if work.source is not None else work.unit
 
 
 def perform(work: Plan, tell: Any) -> float:

@@ -92,6 +92,41 @@ def reordered_avi(folder: Path) -> Path:
     return remux(whole, folder / "reordered.avi", "-bsf:v", "h264_mp4toannexb")
 
 
+def loud_avi(folder: Path, rate: int, channels: int) -> Path:
+    """An AVI whose header claims sound of that form; its bytes are those of two seconds."""
+    sound = write_sound(folder / "sound.wav", N_FRAMES / 25)
+    coding = (*_CODING["avi"], "-c:a", "pcm_s16le")
+    data = bytearray(write_video(folder / "whole.avi", coding, sounds=[sound]).read_bytes())
+    form = data.index(b"strf", data.index(b"auds")) + 8
+    struct.pack_into("<HI", data, form + 2, channels, rate)
+    return _written(folder, "loud.avi", bytes(data))
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def fragmented(folder: Path, n_samples: int) -> Path:
+    """An MP4 in fragments, before them one that lists so many samples and has none."""
+    coding = (*_X264, "-movflags", "+frag_keyframe+empty_moov+default_base_moof")
+    data = write_video(folder / "whole.mp4", coding, n=5).read_bytes()
+    first = data.index(b"moof") - 4
+    # version and flags (20008: sizes and lengths are the same for all), track, length, size
+    header = _box(b"tfhd", struct.pack(">IIII", 0x020018, 1, 512, 0))
+    run = _box(b"trun", struct.pack(">II", 0, n_samples))
+    time = _box(b"tfdt", struct.pack(">II", 0, 0))
+    number = _box(b"mfhd", struct.pack(">II", 0, 1))
+    fragment = _box(b"moof", number + _box(b"traf", header + time + run))
+    return _written(folder, "fragment.mp4", data[:first] + fragment + data[first:])
+
+
+def long_index(folder: Path, n_samples: int) -> Path:
+    """An MP4 whose index claims so many pictures, of a byte each."""
+    data = bytearray(write_video(folder / "whole.mp4", _X264).read_bytes())
+    struct.pack_into(">II", data, data.index(b"stsz") + 8, 1, n_samples)
+    return _written(folder, "index.mp4", bytes(data))
+
+
 N_LATE = 300
 """frames of :func:`late_stream`: libav looks for streams in the first 10 s"""
 

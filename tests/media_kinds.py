@@ -316,6 +316,7 @@ KINDS: dict[str, Kind] = {
     "audio that begins late": Kind(_late_sound, sound=True),
     "surround sound": Kind(_surround, sound=True),
     "sixteen audio channels": Kind(_many_channels, sound=True),
+    "sound in a thousand channels": Kind(lambda f: media_damage.loud_avi(f, 48_000, 1000)),
     "8 kHz sound": Kind(_low_rate_sound, sound=True),
     "edit list": Kind(_edit_list, sound=True, numbers=tuple(range(25, N_FRAMES))),
     "negative timestamps": Kind(_negative_dts, repaired=None),
@@ -352,6 +353,21 @@ KINDS: dict[str, Kind] = {
         media_damage.late_stream, numbers=tuple(range(media_damage.N_LATE))
     ),
     "cut off before the index": Kind(_without_index, refused="index (moov) is missing"),
+    "index longer than the file": Kind(
+        lambda f: media_damage.long_index(f, 20_000_000),
+        refused="claims 20000000 pictures and packets of sound",
+    ),
+    "fragment longer than the file": Kind(
+        lambda f: media_damage.fragmented(f, 20_000_000),
+        refused="claims 20000005 pictures and packets of sound",
+    ),
+    "fragment that is damaged": Kind(
+        lambda f: media_damage.fragmented(f, 5), refused="whose index (moov, or moof of a fragment)"
+    ),
+    "sound of 100 million samples a second": Kind(
+        lambda f: media_damage.loud_avi(f, 100_000_000, 1),
+        refused="claims sound of 100000000 samples per second",
+    ),
     "huge claimed size": Kind(_huge_claim, refused="16000x10000"),
     "empty": Kind(lambda f: _written(f, "empty.mp4", b""), refused="is empty"),
     "text": Kind(lambda f: _written(f, "a.mp4", b"Dear all,\n" * 50), refused="is a text file"),

@@ -45,6 +45,18 @@ def build(
         int | None, typer.Option(min=1, help="Units worked on at once; cores / 2 if not said.")
     ] = None,
     engine: Annotated[str, typer.Option(help="local, or ray for many machines.")] = "local",
+    max_memory: Annotated[
+        float | None,
+        typer.Option(min=1, help="GB of memory that each worker may take [default: 4]."),
+    ] = None,
+    max_time: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="How many times as long as an episode lasts a stage may work on it, beside ten "
+            "minutes [default: 20].",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Build clips around single faces out of raw episodes.
@@ -53,9 +65,11 @@ def build(
 
     Stop it whenever you like: the same command goes on where it stopped.
     """
-    from caer_build import engines, pipeline, recipes, sources, summary
+    from caer_build import engines, pipeline, recipes, sources, summary, units
     from caer_build.cli.progress import Bars, say
 
+    memory_bytes = engines.MEMORY_BYTES if max_memory is None else int(max_memory * 1e9)
+    times_length = units.TIMES_LENGTH if max_time is None else max_time
     chosen = recipes.load(pipeline.STAGES, recipe, assignments or [])
     pipeline.check(chosen, until)
     found = sources.find_files(episodes)
@@ -87,9 +101,10 @@ def build(
                 workspace=workspace,
                 recipe=chosen,
                 register=known,
-                engine=engines.load(engine, workers or default_workers()),
+                engine=engines.load(engine, workers or default_workers(), memory_bytes),
                 observer=bars,
                 until=until,
+                times_length=times_length,
             ).run()
         totals = summary.summarise(workspace, outcome)
     if outcome.purged and (workspace.root / _LABELLING).is_dir():

@@ -144,7 +144,8 @@ def cut_again(
 
     def cut(batch: Sequence[Cut]) -> int:
         episode_id = batch[0].episode_id
-        _cut(batch, files[episode_id], dataset, clips, timestamps_repaired[episode_id])
+        with disk_errors(clips):
+            _cut(batch, files[episode_id], dataset, clips, timestamps_repaired[episode_id])
         return len(batch)
 
     with ThreadPoolExecutor(jobs) as pool:

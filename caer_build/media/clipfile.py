@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from caer_build.errors import MediaError, ModelMissing, StoreError
+from caer_build.errors import MediaError, ModelMissing
+from caer_build.media.memory import raise_if_short
 from caer_build.media.waveform import Samples
 from caer_build.media.x264 import instructions, steady
 
@@ -106,7 +107,9 @@ class ClipWriter:
         first: the first frame, yuv420p of an even size; the others are like it.
 
     Raises:
-        MediaError, StoreError: here, from :meth:`add` and from :meth:`close`.
+        MediaError, MemoryError: here, from :meth:`add` and from :meth:`close`.
+        OSError: from there, if the disk is full; who keeps clips knows what to call the place
+            (:func:`~caer_build.store.disk_errors`).
     """
 
     def __init__(self, out: Path, codec: ClipCodec, form: ClipForm, first: VideoFrame) -> None:
@@ -116,6 +119,7 @@ class ClipWriter:
         self._part = out.with_name(f".{out.stem}.part{out.suffix}")
         self._form = form
         self._sound_at = 0
+        self._size = first.width, first.height
         # AVI knows no times: its frames are spread evenly over the clip's length.
         self._even = codec.container == "avi"
         self._rate = Fraction(form.n_frames / form.length_s).limit_denominator(1001)
@@ -220,12 +224,11 @@ class ClipWriter:
                 packet.duration = end - last
             self._container.mux(packet)
 
-    def _failed(self, error: FFmpegError | OSError) -> MediaError | StoreError:
+    def _failed(self, error: FFmpegError | OSError) -> MediaError | OSError:
+        # x264 calls want of memory an error of its own.
+        raise_if_short(error, *self._size)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return StoreError(
-                f"The disk that holds {self._out.parent} is full.",
-                "Free some space and run the same command again: it goes on where it stopped.",
-            )
+            return OSError(error.errno, error.strerror)
         return MediaError(f"{self._out.name} could not be written: {error.strerror}.")
 
     def _add_sound(self, until_s: float) -> None:

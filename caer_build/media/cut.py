@@ -63,7 +63,8 @@ def cut_clips(
 
     Raises:
         DecodeError: if a span's frames cannot be found again.
-        MediaError, StoreError: if a clip cannot be written. Clips yielded before stand.
+        MediaError: if a clip cannot be written. Clips yielded before stand.
+        OSError: if the disk is full.
     """
     job = _Job(source, headers, codec)
     missed: list[CutRequest] = []

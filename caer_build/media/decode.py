@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, cast
 from caer_build.errors import DecodeError
 from caer_build.media import limits
 from caer_build.media.clock import Clock
+from caer_build.media.memory import raise_if_short
 from caer_build.media.picture import Pixels, Scaler
 from caer_build.media.probe import Headers
 from caer_build.media.reorder import Places
@@ -209,7 +210,8 @@ def pictures(
             places.read(packet)
         try:
             frames = packet.decode()
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            raise_if_short(error, stream.codec_context.width, stream.codec_context.height)
             report.n_errors += 1
             report.truncated = True
             continue
@@ -249,6 +251,8 @@ def packets(
                 if packet.size:
                     yield packet
             break
+        except MemoryError:
+            raise
         except (av.error.FFmpegError, IndexError):
             report.n_errors += 1
             report.truncated = True

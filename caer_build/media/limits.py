@@ -22,6 +22,12 @@ MAX_PIXELS_IN_ALL = 10**13
 and unlike a clock says the same on a slow machine."""
 FALLBACK_FRAME_RATE = Fraction(25)
 """for headers that claim no rate at all"""
+MAX_AUDIO_RATE = 384_000
+"""samples per second; a second of sound takes as many numbers in memory"""
+MAX_AUDIO_CHANNELS = 64
+MAX_INDEX_ENTRIES = 20_000_000
+"""What the index of an MP4 may list, all tracks together: 24 hours of 60 pictures a second with
+three sound tracks. libav holds about 24 bytes of each in memory before anything is decoded."""
 
 PROBE_BYTES = 16 * 1024 * 1024
 PROBE_SECONDS = 10

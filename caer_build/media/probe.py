@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from caer_build.errors import ProbeError
 from caer_build.media import limits
 from caer_build.media.languages import same_language
+from caer_build.media.memory import raise_if_short
 from caer_build.media.source import name_of, open_source
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def read_headers(path: Path, audio_language: str | None = None) -> Headers:
         _check_size(stream.codec_context.width, stream.codec_context.height, name)
         try:
             frame = _first_frame(container, stream, name)
+        except MemoryError:
+            raise
         except (av.error.FFmpegError, IndexError) as error:
             # PyAV trips over streams that turn up in the middle when it reaches the end.
             reason = str(getattr(error, "strerror", None) or "its streams change")
@@ -136,6 +139,7 @@ def _audio_track(container: InputContainer, wanted: str | None, name: str) -> Au
                 "Ask for one of these, or for none to take the default track.",
             )
     chosen = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+    _check_sound(chosen.codec_context.sample_rate, chosen.codec_context.layout.nb_channels, name)
     return AudioTrack(
         index=chosen.index,
         codec=chosen.codec_context.name,
@@ -148,6 +152,15 @@ def _audio_track(container: InputContainer, wanted: str | None, name: str) -> Au
 def _is_playable(stream: AudioStream) -> bool:
     context = stream.codec_context
     return context is not None and context.sample_rate > 0 and context.layout.nb_channels > 0
+
+
+def _check_sound(rate: int, channels: int, name: str) -> None:
+    if rate > limits.MAX_AUDIO_RATE or channels > limits.MAX_AUDIO_CHANNELS:
+        raise ProbeError(
+            f"{name} claims sound of {rate} samples per second in {channels} channels; the limit "
+            f"is {limits.MAX_AUDIO_RATE} in {limits.MAX_AUDIO_CHANNELS}.",
+            "Its headers are broken: copy it again, or convert its sound first.",
+        )
 
 
 def _check_size(width: int, height: int, name: str) -> None:
@@ -176,6 +189,7 @@ def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> V
             for frame in packet.decode():
                 return frame
         except av.error.FFmpegError as error:
+            raise_if_short(error, stream.codec_context.width, stream.codec_context.height)
             reason = str(error.strerror)
         if number >= limits.FIRST_FRAME_PACKETS:
             break

@@ -14,6 +14,7 @@ from caer_build.media.decode import Decoder
 from caer_build.media.picture import Pixels
 from caer_build.media.probe import read_headers
 from caer_build.media.sound import SoundReader
+from caer_build.store import disk_errors
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -52,7 +53,7 @@ def redraw(
     form = ClipForm(timescale_for(headers.time_base), len(timeline), last_s, length_s, sound)
     codec = ClipCodec.model_validate({})
     n_drawn = 0
-    with ExitStack() as undo, Decoder(source, headers) as decoder:
+    with disk_errors(out.parent), ExitStack() as undo, Decoder(source, headers) as decoder:
         writer: ClipWriter | None = None
         for frame in decoder:
             if frame.ordinal >= len(timeline):

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
 from caer_build.errors import DecodeError
+from caer_build.media import limits
 from caer_build.media.clock import Clock
 from caer_build.media.probe import AudioTrack
 from caer_build.media.source import name_of, open_source
@@ -205,6 +206,8 @@ def _until_flush(demuxed: Iterator[Packet[AudioStream]]) -> Iterator[Packet[Audi
     while True:
         try:
             packet = next(demuxed, None)
+        except MemoryError:
+            raise
         except (av.error.FFmpegError, IndexError):
             return
         if packet is None or (packet.size == 0 and packet.dts is None):
@@ -217,6 +220,10 @@ def _decoded(decoder: AudioCodecContext, packet: Packet[AudioStream] | None) -> 
     import av
 
     try:
-        return list(decoder.decode(packet))
+        frames = list(decoder.decode(packet))
+    except MemoryError:
+        raise
     except av.error.FFmpegError:
         return []
+    # Damaged packets may claim any rate, and a frame is given room by its rate.
+    return [frame for frame in frames if frame.sample_rate <= limits.MAX_AUDIO_RATE]

@@ -11,10 +11,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from caer_build.errors import ProbeError
-from caer_build.media.limits import READ_BUFFER_BYTES, container_options
+from caer_build.media.limits import MAX_INDEX_ENTRIES, READ_BUFFER_BYTES, container_options
+from caer_build.media.mp4_index import is_mp4, read_index
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -53,6 +54,7 @@ def open_source(path: Path) -> Iterator[InputContainer]:
             f"{name} cannot be read: {reason}.", "Check the name and its rights."
         ) from (error)
     with handle:
+        _check_index(handle, name, size)
         try:
             container = av.open(
                 handle,
@@ -61,28 +63,48 @@ def open_source(path: Path) -> Iterator[InputContainer]:
                 buffer_size=READ_BUFFER_BYTES,
                 metadata_errors="replace",
             )
+        except MemoryError:
+            raise
         except (av.error.FFmpegError, UnicodeError, ValueError) as error:
-            handle.seek(0)
             reason = str(getattr(error, "strerror", None) or type(error).__name__)
-            raise refusal(name, handle.read(4096), reason) from error
+            raise _refusal(name, handle, reason) from error
         with container:
             yield container
 
 
-def refusal(name: str, head: bytes, reason: str) -> ProbeError:
+def _check_index(file: BinaryIO, name: str, size: int) -> None:
+    """Refuse an MP4 that claims to list more than it can hold: libav would believe it."""
+    n_samples = read_index(file).n_samples if is_mp4(file.read(8)) else 0
+    most = min(size, MAX_INDEX_ENTRIES)
+    if n_samples > most:
+        raise ProbeError(
+            f"{name} claims {n_samples} pictures and packets of sound, expected at most {most} in "
+            f"a file of {size} bytes.",
+            "Its index is broken: copy or download it again.",
+        )
+    file.seek(0)
+
+
+def _refusal(name: str, file: BinaryIO, reason: str) -> ProbeError:
     """The error for bytes that no allowed demuxer takes, from what they look like."""
+    file.seek(0)
+    head = file.read(4096)
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"#extm3u", b"ffconcat", b"[playlist]", b"<?xml", b"<mpd", b"<smil")):
         return ProbeError(
             f"{name} is a playlist, which names other files; expected the video itself.",
             "Give the files that it names.",
         )
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
-        return ProbeError(
-            f"{name} begins as an MP4 or MOV, but its index (moov) is missing or cannot be read: "
-            "the file was cut off, or its recording never finished.",
-            "Copy or download it again, or repair it with a recovery tool.",
+    if is_mp4(head):
+        whole = read_index(file).state == "whole"
+        found = (
+            f"is an MP4 or MOV whose index (moov, or moof of a fragment) is damaged ({reason})."
+            if whole
+            else "begins as an MP4 or MOV, but its index (moov) is missing or breaks off: the file "
+            "was cut off, or its recording never finished."
         )
+        remedy = "Copy or download it again, or repair it with a recovery tool."
+        return ProbeError(f"{name} {found}", remedy)
     if head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return ProbeError(f"{name} is a picture, expected a video file.", _REPLACE)
     if head.startswith(_SOUNDS) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE"):

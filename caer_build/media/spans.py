@@ -29,6 +29,7 @@ from caer_build.media.decode import (
     packets,
     video_stream,
 )
+from caer_build.media.memory import raise_if_short
 from caer_build.media.probe import Headers
 from caer_build.media.source import name_of, open_source
 
@@ -239,7 +240,8 @@ class SpanReader:
             self._n_fed += 1
             try:
                 self._ready.extend(packet.decode())
-            except av.error.FFmpegError:
+            except av.error.FFmpegError as error:
+                raise_if_short(error, self._headers.coded_width, self._headers.coded_height)
                 continue
         return self._ready.popleft()
 

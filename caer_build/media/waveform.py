@@ -87,6 +87,8 @@ def mixed(frame: AudioFrame, channels: int, rate: int) -> Samples:
         return frame.to_ndarray().astype(np.float32, copy=False)
     try:
         return _resampled(frame, _LAYOUTS[channels], rate)
+    except MemoryError:
+        raise
     except (av.error.FFmpegError, ValueError):
         # Channels whose places nobody names have no rule for mixing: they count alike.
         every = _resampled(frame, frame.layout, rate)
