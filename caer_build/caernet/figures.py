@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from caer_build.caernet.pictures import Pixels
+from caer_build.caernet.pictures import Box, Pixels
 from caer_build.records import EMOTIONS
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Example:
         fusion: weights of face and context; None without fusion weights.
         attention: (H', W'), sums to 1; None without context attention.
         mass: share of the attention on the target's box; None where it is not known.
+        box: of the target's face, xyxy px of the crop; None where it is not known.
     """
 
     face: Pixels
@@ -51,6 +52,7 @@ class Example:
     fusion: tuple[float, float] | None
     attention: Shares | None
     mass: float | None = None
+    box: Box | None = None
 
 
 def fusion_weights(examples: Sequence[Example], file: Path) -> None:
@@ -100,14 +102,15 @@ def confusions(matrices: Mapping[str, npt.NDArray[np.int64]], file: Path) -> Non
 
 
 def attention_maps(panels: Mapping[str, Sequence[Example]], file: Path) -> None:
-    """Figures 8 and 10: what the context stream was given, and where it looked.
+    """Figures 8 and 10: what the context stream was given, and where it looked: bright where most
+    of a picture's attention is, with the target's face in a frame.
 
     Args:
         panels: network -> the same items as it saw them; a mean mass on faces is said for each in
             its name by whoever calls.
     """
     n = max(len(examples) for examples in panels.values())
-    figure = _figure(1.5 * n, 4.0 * len(panels))
+    figure = _figure(1.5 * n, 3.7 * len(panels))
     parts = figure.subfigures(len(panels), 1, squeeze=False)[:, 0]
     for part, (name, examples) in zip(parts, panels.items(), strict=True):
         part.suptitle(name, fontsize=10, weight="bold")
@@ -118,6 +121,8 @@ def attention_maps(panels: Mapping[str, Sequence[Example]], file: Path) -> None:
             grid[0, k].imshow(example.context)
             _title(grid[0, k], example)
             grid[1, k].imshow(overlaid(example.context, example.attention))
+            if example.box is not None:
+                _outline(grid[1, k], example.box)
             if example.mass is not None:
                 grid[1, k].set_title(f"on the face {example.mass:.0%}", fontsize=7, pad=2)
     figure.savefig(file, dpi=_DPI)
@@ -150,27 +155,43 @@ def per_category(networks: Mapping[str, npt.NDArray[np.int64]], file: Path) -> N
 
 
 def overlaid(context: Pixels, attention: Shares | None) -> Pixels:
-    """The context with the attention over it: red where most is, blue where least."""
+    """The context with the attention over it: bright where most is, dark where least."""
     if attention is None:
         return context
+    import matplotlib as mpl
+
     height, width = context.shape[:2]
     # Even looking is never drawn as if it were a peak.
     heat = attention / max(attention.max(), 2 * attention.mean())
     large = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    grey = np.round(255 * large.clip(0, 1)).astype(np.uint8)
-    coloured = cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
-    mixed: Pixels = cv2.addWeighted(context, 0.5, coloured, 0.5, 0).astype(np.uint8)
+    level = large.clip(0, 1)
+    coloured = 255 * mpl.colormaps["inferno"](level)[..., :3]
+    share = (0.45 + 0.35 * level)[..., None]
+    mixed: Pixels = np.round((1 - share) * context + share * coloured).astype(np.uint8)
     return mixed
 
 
-def _title(axes: object, example: Example) -> None:
+def _outline(axes: Any, box: Box) -> None:
+    from matplotlib.patches import Rectangle
+
+    x1, y1, x2, y2 = box
+    for ink, line in (("black", 1.8), ("white", 0.9)):
+        # Pixels are drawn around their middles.
+        axes.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False,
+                                 edgecolor=ink, lw=line))  # fmt: skip
+
+
+def _title(axes: Any, example: Example) -> None:
     """What it is, and what was said where that is something else."""
     is_right = example.emotion == example.predicted
     text = example.emotion if is_right else f"{example.emotion}\nsaid: {example.predicted}"
-    axes.set_title(text, fontsize=7, pad=2, color="black" if is_right else "#b02020")  # type: ignore[attr-defined]
+    axes.set_title(text, fontsize=7, pad=2, color="black" if is_right else "#b02020")
 
 
 def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(width, height), layout="constrained")
+    # Inches around each of the axes.
+    layout = ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.05, hspace=0.02)
+    return Figure(figsize=(width, height), layout=layout)

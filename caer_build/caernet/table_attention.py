@@ -80,12 +80,14 @@ class Looked:
     Attributes:
         on_face: (n,) share of the attention on the target's box; NaN without a box.
         even: (n,) what even attention would leave there.
+        boxes: (n, 4) of the target's face, px of the crop.
     """
 
     batches: Batches
     found: Answers
     on_face: Floats
     even: Floats
+    boxes: Floats
 
 
 class Looks:
@@ -163,7 +165,7 @@ class Looks:
         there = ~boxes.isnan().any(1)
         nowhere = torch.full_like(on_face, torch.nan)
         on_face, even = (torch.where(there, shares, nowhere) for shares in (on_face, even))
-        return Looked(batches, found, on_face.numpy(), even.numpy())
+        return Looked(batches, found, on_face.numpy(), even.numpy(), seen.numpy())
 
 
 def _looking(result: CellResult, shares: pd.DataFrame) -> Looking:

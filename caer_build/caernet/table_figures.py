@@ -16,7 +16,6 @@ from caer_build.caernet.table_attention import Looked, Looks
 from caer_build.caernet.tables import CellResult
 from caer_build.records import EMOTIONS
 
-_N_EXAMPLES = 6
 _NAMES = {"caer-net": "CAER-Net", "caer-net-s": "CAER-Net-S"}
 
 
@@ -92,10 +91,11 @@ def _said(result: CellResult) -> str:
         return ""
     between = ""
     if looking.on_face.low is not None and looking.on_face.high is not None:
-        between = f", {looking.on_face.low:.1%} to {looking.on_face.high:.1%}"
+        low, high = 100 * looking.on_face.low, 100 * looking.on_face.high
+        between = f" (95 % interval {low:.1f} to {high:.1f})"
     return (
-        f": {looking.on_face.value:.1%} on the target's face ({looking.even.value:.1%} if "
-        f"even{between})"
+        f": {looking.on_face.value:.1%}{between} of all attention on the target's face, "
+        f"{looking.even.value:.1%} if even"
     )
 
 
@@ -104,12 +104,11 @@ def _chosen(*networks: Looked) -> list[int]:
     labels = networks[0].batches.labels
     own = torch.arange(len(labels))
     surest = torch.stack([n.found.probabilities[own, labels] for n in networks]).amin(0)
-    best = [
+    return [
         int(mine[surest[mine].argmax()])
         for k in range(len(EMOTIONS))
         if len(mine := torch.where(labels == k)[0])
     ]
-    return best[:_N_EXAMPLES]
 
 
 def _examples(looks: Looks, row: PaperRow, chosen: Sequence[int]) -> list[Example]:
@@ -131,6 +130,7 @@ def _examples(looks: Looks, row: PaperRow, chosen: Sequence[int]) -> list[Exampl
                 None if fusion is None else (float(fusion[k, 0]), float(fusion[k, 1])),
                 None if attention is None else attention[k].numpy(),
                 None if np.isnan(on_face) else on_face,
+                None if np.isnan(on_face) else looked.boxes[k].tolist(),
             )
         )
     return examples
