@@ -58,7 +58,7 @@ def votes_given(database: Database) -> Project:
         reopened = office.reopen(person)
         assert reopened is not None
         lease, before = reopened
-        office.answer(person, answer_to(lease, "Anger", revises=before["vote_id"]))
+        office.answer(person, answer_to(lease, "Anger", revises=before["request_id"]))
         lease = office.leases(person)[0]
         office.answer(person, answer_to(lease, None, flag="cannot_tell"))
         lease = office.leases(person)[0]

@@ -23,11 +23,11 @@ from annotator_app.watching import Watched, watch_task
 from caer_build.annotation import adjudication
 from caer_build.annotation.accounts import Account, everyone
 from caer_build.annotation.adjudication import DISPUTED, TIES, Decided
+from caer_build.annotation.answers import Answer
 from caer_build.annotation.leasing import Lease
 from caer_build.annotation.office import Office
 from caer_build.annotation.project import STEP_WORDS
 from caer_build.annotation.viewing import tasks
-from caer_build.annotation.votes import Answer
 from caer_build.errors import VoteError
 from caer_build.records import EMOTIONS
 

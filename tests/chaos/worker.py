@@ -22,10 +22,11 @@ from typing import Protocol
 
 from sqlalchemy.exc import OperationalError
 
+from caer_build.annotation.answers import Answer
 from caer_build.annotation.database import Database
 from caer_build.annotation.leasing import Lease
 from caer_build.annotation.office import Office, is_worth_a_retry, now_ms
-from caer_build.annotation.votes import Answer, Receipt
+from caer_build.annotation.votes import Receipt
 from caer_build.errors import VoteError
 from caer_build.records import EMOTIONS
 from tests.annotating import answer_to
@@ -49,7 +50,7 @@ class Door(Protocol):
 
     def decline(self, annotator_id: int, public_id: str, ticket: str) -> object: ...
 
-    def undo(self, annotator_id: int) -> tuple[Lease, int] | None: ...
+    def undo(self, annotator_id: int) -> tuple[Lease, str] | None: ...
 
 
 class RealDoor:
@@ -67,9 +68,9 @@ class RealDoor:
     def decline(self, annotator_id: int, public_id: str, ticket: str) -> object:
         return self._office.decline(annotator_id, public_id, ticket)
 
-    def undo(self, annotator_id: int) -> tuple[Lease, int] | None:
+    def undo(self, annotator_id: int) -> tuple[Lease, str] | None:
         found = self._office.reopen(annotator_id)
-        return None if found is None else (found[0], int(str(found[1]["vote_id"])))
+        return None if found is None else (found[0], str(found[1]["request_id"]))
 
 
 class Annotator(threading.Thread):
@@ -117,8 +118,8 @@ class Annotator(threading.Thread):
             reopened = self._door.undo(self._me)
             self._history.note("undo", annotator=self._me)
             if reopened is not None:
-                lease, vote_id = reopened
-                self._send(replace(self._new(lease), revises=vote_id))
+                lease, request_id = reopened
+                self._send(replace(self._new(lease), revises=request_id))
         else:
             self._work()
 
