@@ -73,6 +73,9 @@ def show(office: Office, account: Account) -> None:
 
 
 def _decide(office: Office, account: Account, lease: Lease) -> None:
+    # The clip is theirs for as long as the page is open.
+    me, often_s = account.annotator_id, office.settings.lease_s / 4
+    st.fragment(lambda: office.renew(me), run_every=often_s)()
     with office.database.reading() as connection:
         task = tasks(connection, [lease])[0]
     since: dict[str, float] = st.session_state.setdefault(_SHOWN_SINCE, {})

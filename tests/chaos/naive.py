@@ -79,5 +79,8 @@ class NaiveOffice:
     def decline(self, *_: object) -> object:
         return None
 
+    def renew(self, *_: object) -> None:
+        return None
+
     def undo(self, *_: object) -> tuple[Lease, str] | None:
         return None

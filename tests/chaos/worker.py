@@ -50,6 +50,8 @@ class Door(Protocol):
 
     def decline(self, annotator_id: int, public_id: str, ticket: str) -> object: ...
 
+    def renew(self, annotator_id: int) -> None: ...
+
     def undo(self, annotator_id: int) -> tuple[Lease, str] | None: ...
 
 
@@ -67,6 +69,9 @@ class RealDoor:
 
     def decline(self, annotator_id: int, public_id: str, ticket: str) -> object:
         return self._office.decline(annotator_id, public_id, ticket)
+
+    def renew(self, annotator_id: int) -> None:
+        self._office.renew(annotator_id)
 
     def undo(self, annotator_id: int) -> tuple[Lease, str] | None:
         found = self._office.reopen(annotator_id)
@@ -115,8 +120,8 @@ class Annotator(threading.Thread):
         elif drawn < 0.14 and self._forgotten:
             self._send(self._new(random.choice(self._forgotten)))
         elif drawn < 0.20:
-            reopened = self._door.undo(self._me)
             self._history.note("undo", annotator=self._me)
+            reopened = self._door.undo(self._me)
             if reopened is not None:
                 lease, request_id = reopened
                 self._send(replace(self._new(lease), revises=request_id))
@@ -124,6 +129,7 @@ class Annotator(threading.Thread):
             self._work()
 
     def _work(self) -> None:
+        self._history.note("asked", annotator=self._me)
         leases = self._door.leases(self._me)
         self._history.note("leases", annotator=self._me, clips=[x.clip_id for x in leases])
         if len(leases) > 2:
@@ -136,7 +142,11 @@ class Annotator(threading.Thread):
         if drawn < 0.05:
             self._forgotten.append(lease)
             time.sleep(random.random())
+            if random.random() < 0.5:  # the lid was open for a moment, before it is sent
+                self._history.note("renew", annotator=self._me)
+                self._door.renew(self._me)
         elif drawn < 0.08:
+            self._history.note("decline", annotator=self._me)
             self._door.decline(self._me, lease.public_id, lease.ticket)
             self._history.note("declined", annotator=self._me, clip=lease.clip_id)
         else:
