@@ -78,7 +78,7 @@ def build(place: Place) -> App:
         # up for a tenth of a second each time.
         gc.collect()
         gc.freeze()
-        async with sockets.watched():
+        async with sockets.watched(), refusals.kept():
             yield
 
     return streamlit.App(

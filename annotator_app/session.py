@@ -36,7 +36,8 @@ class Visit:
 
     @property
     def office(self) -> Office:
-        return self.place.office
+        # Streamlit says nothing of who comes from this very machine.
+        return self.place.office.asked_from(st.context.ip_address or "127.0.0.1")
 
 
 def visit() -> Visit:
@@ -60,9 +61,7 @@ def visit_as(*roles: str) -> Visit:
     if found.account.role not in roles:
         error = NotAllowed("This page is not for your role.", "Ask the manager.")
         path = st.context.url or ""
-        found.office.refused(
-            NotAllowed(f"page {path}"), found.account.annotator_id, st.context.ip_address or ""
-        )
+        found.office.refused(NotAllowed(f"page {path}"), found.account.annotator_id)
         st.error(str(error))
         st.stop()
     return found

@@ -9,12 +9,12 @@ from itertools import count
 from sqlalchemy import insert
 
 from caer_build.annotation import tables as t
+from caer_build.annotation.answers import Answer
 from caer_build.annotation.database import Database
 from caer_build.annotation.founding import found
 from caer_build.annotation.leasing import Lease
 from caer_build.annotation.office import Office
 from caer_build.annotation.project import Face, FrozenClip, ProjectSettings
-from caer_build.annotation.votes import Answer
 
 _requests = count()
 

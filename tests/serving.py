@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pyarrow.parquet as pq
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import accounts, sessions
@@ -36,6 +36,8 @@ from tests.toy_workspace import Toy, add_episode
 
 PASSWORD = "correct horse battery"
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+_RECORDED_MS = 200
+REFUSED = ("refused", "lease_lost", "sign_in_failed", "sign_in_throttled")
 _H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac")
 
 
@@ -84,7 +86,11 @@ def built(root: Path, n_clips: int) -> Workspace:
 def make_workspace(
     root: Path, n_clips: int = 12, url: str | None = None, **settings: object
 ) -> Workspace:
-    """A workspace with a project of real clips, as ``caer annotate init`` leaves it."""
+    """A workspace with a project of real clips, as ``caer annotate init`` leaves it.
+
+    Only that they are recorded as shorter than they are: tests answer at once, and a server takes
+    no answer before the clip can have been heard.
+    """
     workspace = Workspace.create(root)
     files = clip_files(root / "made", min(n_clips, 8))
     media_folder(workspace).mkdir(parents=True)
@@ -92,7 +98,7 @@ def make_workspace(
     for number in range(n_clips):
         public_id = secrets.token_hex(9)
         media_file(workspace, public_id).hardlink_to(files[number % len(files)])
-        placed.append((real_clip(number), public_id, number))
+        placed.append((replace(real_clip(number), length_ms=_RECORDED_MS), public_id, number))
     database = Database(database_url(workspace, url))
     plain: dict[str, object] = {"gold_share": 0.0, "repeat_share": 0.0}
     found(database, ProjectSettings.model_validate(plain | settings), placed)
@@ -122,8 +128,12 @@ class Served:
             return accounts.invite(connection, role, "a test", None, now_ms())
 
     def browser(self, **headers: str) -> Browser:
-        """A browser without cookies."""
-        browser = Browser(self.base_url, headers)
+        """A browser without cookies, at an address of its own as a proxy says it.
+
+        Only a server that trusts this machine as its proxy believes that.
+        """
+        address = f"198.18.{len(self.browsers) // 250}.{len(self.browsers) % 250 + 1}"
+        browser = Browser(self.base_url, {"X-Forwarded-For": address} | headers)
         self.browsers.append(browser.client)
         return browser
 
@@ -150,6 +160,28 @@ class Served:
         with self.database.reading() as connection:
             query = select(t.event.c.detail).where(t.event.c.kind == kind)
             return list(connection.scalars(query.order_by(t.event.c.event_id)))
+
+
+def refused_and_logged(served: Served, attack: Callable[[], httpx.Response]) -> httpx.Response:
+    """Does something that must be refused; the log must have a line of this very request.
+
+    What one address asks for again within ten minutes is only counted. So attacks that are to be
+    told apart come from browsers of their own, each of which has an address of its own: the server
+    must trust this machine as its proxy.
+    """
+    newest = select(func.max(t.event.c.event_id))
+    with served.database.reading() as connection:
+        before = connection.scalar(newest) or 0
+    answer = attack()
+    with served.database.reading() as connection:
+        rows = connection.execute(
+            select(t.event).where(t.event.c.event_id > before, t.event.c.kind.in_(REFUSED))
+        ).all()
+    assert 400 <= answer.status_code < 500, answer.status_code
+    address = answer.request.headers["X-Forwarded-For"]
+    assert address in {row.address for row in rows}, [row.detail for row in rows]
+    assert "content-security-policy" in answer.headers
+    return answer
 
 
 class Browser:

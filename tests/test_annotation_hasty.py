@@ -15,8 +15,11 @@ def test_who_looks_again_and_changes_an_answer_quickly_is_not_hasty(database: Da
     [me] = project.people
     for _ in range(4):
         lease = project.office.leases(me)[0]
-        first = project.office.answer(me, answer_to(lease, "Sad", shown_ms=5 * _CLIP_MS))
-        revised = answer_to(lease, "Fear", shown_ms=_CLIP_MS // 2, revises=first.receipt.vote_id)
+        project.clock.pass_s(1)
+        first = answer_to(lease, "Sad", shown_ms=5 * _CLIP_MS)
+        project.office.answer(me, first)
+        project.clock.pass_s(1)
+        revised = answer_to(lease, "Fear", shown_ms=_CLIP_MS // 2, revises=first.request_id)
         project.office.answer(me, revised)
     with database.reading() as connection:
         assert [sign.kind for sign in suspicion.signs(connection)] == []
@@ -29,8 +32,11 @@ def test_a_long_look_afterwards_does_not_hide_a_hasty_answer(database: Database)
     [me] = project.people
     for _ in range(3):
         lease = project.office.leases(me)[0]
-        first = project.office.answer(me, answer_to(lease, "Sad", shown_ms=_CLIP_MS - 1))
-        revised = answer_to(lease, "Fear", shown_ms=60 * _CLIP_MS, revises=first.receipt.vote_id)
+        project.clock.pass_s(1)
+        first = answer_to(lease, "Sad", shown_ms=_CLIP_MS - 1)
+        project.office.answer(me, first)
+        project.clock.pass_s(10)
+        revised = answer_to(lease, "Fear", shown_ms=60 * _CLIP_MS, revises=first.request_id)
         project.office.answer(me, revised)
     with database.reading() as connection:
         [sign] = suspicion.signs(connection)

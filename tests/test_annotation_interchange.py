@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select
 
@@ -58,7 +60,7 @@ def votes_given(database: Database) -> Project:
         reopened = office.reopen(person)
         assert reopened is not None
         lease, before = reopened
-        office.answer(person, answer_to(lease, "Anger", revises=before["vote_id"]))
+        office.answer(person, answer_to(lease, "Anger", revises=before["request_id"]))
         lease = office.leases(person)[0]
         office.answer(person, answer_to(lease, None, flag="cannot_tell"))
         lease = office.leases(person)[0]
@@ -399,10 +401,48 @@ def test_people_label_while_votes_come_in(
     assert any(imported[0] < k < imported[-1] for k in mine)
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_who_said_what_and_how_sure_is_enough(
+    database: Database, tmp_path: Path, ending: str
+) -> None:
+    """From a spreadsheet: everything else has a default, and the same file is known again."""
+    project = make_project(database, clips=CLIPS, n_people=0)
+    rows: list[dict[str, object]] = [
+        {"clip_id": IDS[0], "annotator_id": "ada", "emotion": "Sad", "confidence_step": 3},
+        {"clip_id": IDS[0], "annotator_id": "bo", "emotion": None, "confidence_step": None},
+        {"clip_id": IDS[1], "annotator_id": "ada", "emotion": "Joy", "confidence_step": 3},
+        {"clip_id": IDS[2], "annotator_id": "ada", "emotion": "Sad", "confidence_step": 7},
+        {"clip_id": "none", "annotator_id": "ada", "emotion": "Sad", "confidence_step": 3},
+    ]
+    for number, row in enumerate(rows):
+        row["flag"] = "cannot_tell" if number == 1 else None
+    file = tmp_path / f"sheet.{ending}"
+    if ending == "csv":
+        lines = [",".join("" if v is None else str(v) for v in row.values()) for row in rows]
+        file.write_text("\n".join([",".join(rows[0]), *lines]))
+    elif ending == "jsonl":
+        kept = ({k: v for k, v in row.items() if v is not None} for row in rows)
+        file.write_text("\n".join(map(json.dumps, kept)))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    at = now_ms()
+    found = import_votes(database, [file], at)
+    assert (found.n_taken, found.n_refused, found.n_people) == (2, 3, 2)
+    said = sorted((v.annotator_id, v.emotion, v.flag, v.confidence_step) for v in votes_of(project))
+    assert {s[1:] for s in said} == {("Sad", None, 3), (None, "cannot_tell", None)}
+    for v in votes_of(project):
+        assert (v.purpose, v.revision, v.confidence_steps, v.reason) == ("vote", 1, 5, None)
+        assert (v.shown_at, v.answered_at, v.received_at) == (at, at, at)
+        assert (v.play_count, v.speed, v.audio_on) == (0, 100, False)
+    again = import_votes(database, [file], now_ms())
+    assert (again.n_taken, again.n_known) == (0, 2)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("a.csv", b"", "missing"),
+        ("a.csv", b"clip_id,annotator_id,emotion\n", r"missing \['confidence_step'\]"),
         ("a.csv", b"clip,who\n", "unknown or twice"),
         ("a.csv", b"\xff\xfe\x00", "no CSV in UTF-8"),
         ("a.parquet", b"PAR1 not really", "no Parquet file"),

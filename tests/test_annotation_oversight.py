@@ -82,7 +82,7 @@ def test_a_change_of_mind_is_no_further_answer(database: Database) -> None:
     project.office.answer(me, answer_to(project.office.leases(me)[0], "Fear"))
     reopened = project.office.reopen(me)
     assert reopened is not None
-    project.office.answer(me, answer_to(reopened[0], "Sad", revises=reopened[1]["vote_id"]))
+    project.office.answer(me, answer_to(reopened[0], "Sad", revises=reopened[1]["request_id"]))
     hour = project.clock() // HOUR_MS * HOUR_MS
     with database.reading() as connection:
         assert oversight.progress(connection).clips == {(1, 1): 1}
@@ -233,8 +233,9 @@ def test_with_too_few_people_nothing_can_be_finished(database: Database) -> None
 
 
 def answer_after(project: Project, person: int, seconds: float, shown_s: float) -> None:
-    project.clock.pass_s(seconds)
+    project.clock.pass_s(seconds - shown_s)
     lease = project.office.leases(person)[0]
+    project.clock.pass_s(shown_s)
     project.office.answer(person, answer_to(lease, shown_ms=round(shown_s * 1000)))
 
 
@@ -268,7 +269,7 @@ def test_gold_repeats_and_changes_are_work_too(database: Database) -> None:
     reopened = project.office.reopen(me)
     assert reopened is not None
     project.clock.pass_s(9)
-    change = answer_to(reopened[0], "Sad", revises=reopened[1]["vote_id"], shown_ms=9000)
+    change = answer_to(reopened[0], "Sad", revises=reopened[1]["request_id"], shown_ms=9000)
     project.office.answer(me, change)
     with database.reading() as connection:
         [found] = worked(connection, 0, project.clock() + 1)
@@ -281,7 +282,7 @@ def test_one_clip_with_everything_that_was_said(database: Database) -> None:
     reopened = project.office.reopen(me)
     assert reopened is not None
     last, said = reopened
-    project.office.answer(me, answer_to(last, "Surprise", revises=said["vote_id"]))
+    project.office.answer(me, answer_to(last, "Surprise", revises=said["request_id"]))
     with database.reading() as connection:
         found = dossier(connection, last.clip_id)
     mine = [s for s in found.said if s.name == "Person 1"]

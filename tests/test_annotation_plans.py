@@ -1,4 +1,5 @@
-"""An answer reads no table whole: in a large project that would hold up everybody who answers."""
+"""An answer reads no table whole, and asks the database few things: in a large project, or with
+PostgreSQL a network away, everybody who answers would be held up."""
 
 from __future__ import annotations
 
@@ -14,6 +15,26 @@ from caer_build.annotation.database import Database, sqlite_url
 from tests.annotating import answer_to, make_project
 
 _WHOLE = re.compile(r"SCAN (clip|slot|errand|declined|vote|annotator|session|event)\b")
+
+
+def test_an_answer_and_the_next_clip_are_few_statements(database: Database) -> None:
+    """To PostgreSQL each of them is a way there and back. Beginning and ending the transaction
+    are two more; the session, and what the page is told, three."""
+    project = make_project(database, n_clips=200, n_people=6)
+    counted: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            counted.append(statement)
+
+    leases = {person: project.office.leases(person) for person in project.people}
+    event.listen(database.engine, "before_cursor_execute", note)
+    for number in range(120):
+        person = project.people[number % 6]
+        outcome = project.office.answer(person, answer_to(leases[person][0]))
+        leases[person] = outcome.leases
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert len(counted) / 120 <= 11
 
 
 def test_no_table_is_read_whole_for_an_answer(tmp_path: Path) -> None:

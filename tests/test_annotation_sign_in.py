@@ -7,7 +7,7 @@ import pytest
 from caer_build.annotation.accounts import (
     digest,
     invite,
-    invited_role,
+    invited,
     join,
     open_invitations,
     retire,
@@ -157,7 +157,7 @@ def test_an_invitation_is_taken_back(project: Project) -> None:
         revoke(connection, grace.token_sha256, manager, now)
         assert open_invitations(connection, now) == [joan]
     with pytest.raises(NotAllowed, match="was taken back"), database.reading() as connection:
-        invited_role(connection, token, now)
+        invited(connection, token, now)
     with pytest.raises(NotAllowed, match="was taken back"), database.writing() as connection:
         join(connection, token, "Grace", now, password_hash=_HASH)
     with pytest.raises(VoteError, match="already"), database.writing() as connection:

@@ -9,9 +9,9 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from caer_build.annotation import tables as t
+from caer_build.annotation.answers import Answer
 from caer_build.annotation.database import Database
 from caer_build.annotation.tickets import issue
-from caer_build.annotation.votes import Answer
 from caer_build.errors import DuplicateVote, LeaseLost, NotAllowed, VoteError
 from tests.annotating import Project, answer_to, make_project
 
@@ -100,7 +100,7 @@ def test_renewing_keeps_a_clip(database: Database) -> None:
     [lease] = project.office.leases(me)
     for _ in range(5):
         project.clock.pass_s(200)
-        assert project.office.renew(me) == 1
+        project.office.renew(me)
     assert project.office.leases(other) == ()
     project.office.answer(me, answer_to(lease))
 
@@ -114,7 +114,7 @@ def test_tickets_cannot_be_made_up(database: Database) -> None:
         answer_to(replace(mine, ticket="")),
         answer_to(replace(mine, ticket=theirs.ticket)),
         answer_to(theirs),
-        answer_to(replace(mine, public_id="p00003", ticket=issue("guess", me, "p00003"))),
+        answer_to(replace(mine, public_id="p00003", ticket=issue("guess", me, "p00003", 0))),
         answer_to(replace(mine, public_id="'; DROP TABLE vote; --")),
     ]
     for answer in forged:
@@ -138,7 +138,7 @@ def test_tickets_cannot_be_made_up(database: Database) -> None:
         ({"shown_ms": -1}, "milliseconds"),
         ({"play_count": -1}, "counted from 0"),
         ({"speed": 300}, "50 to 150"),
-        ({"request_id": "x"}, "8 to 64"),
+        ({"request_id": "x"}, "8 to 64 letters"),
     ],
 )
 def test_what_is_no_answer(changes: dict[str, object], said: str) -> None:
@@ -179,12 +179,12 @@ def test_undo_is_a_revision_and_keeps_the_old_row(database: Database) -> None:
     assert reopened is not None
     lease, said = reopened
     assert (said["emotion"], said["confidence_step"]) == ("Fear", 3)
-    change = answer_to(lease, "Surprise", revises=said["vote_id"])
+    change = answer_to(lease, "Surprise", revises=said["request_id"])
     assert project.office.answer(me, change).leases == held_before
     rows = votes_of(project)
     assert [(r.revision, r.emotion, r.slot) for r in rows] == [(1, "Fear", 1), (2, "Surprise", 1)]
     with pytest.raises(DuplicateVote, match="another window"):
-        project.office.answer(me, answer_to(lease, "Anger", revises=said["vote_id"]))
+        project.office.answer(me, answer_to(lease, "Anger", revises=said["request_id"]))
     again = project.office.reopen(me)
     assert again is not None
     assert again[1]["emotion"] == "Surprise"
@@ -194,10 +194,11 @@ def test_only_own_answers_are_revised(database: Database) -> None:
     project = make_project(database, n_clips=1)
     me, other = project.people[:2]
     [lease] = project.office.leases(me)
-    receipt = project.office.answer(me, answer_to(lease)).receipt
+    mine = answer_to(lease)
+    project.office.answer(me, mine)
     [theirs] = project.office.leases(other)
     with pytest.raises(NotAllowed, match="own answers"):
-        project.office.answer(other, answer_to(theirs, revises=receipt.vote_id))
+        project.office.answer(other, answer_to(theirs, revises=mine.request_id))
 
 
 def test_rather_not_gives_the_clip_to_others_without_a_mark(database: Database) -> None:

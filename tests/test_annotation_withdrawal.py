@@ -23,7 +23,7 @@ from caer_build.annotation.project import raise_votes
 from caer_build.annotation.review import clips_by_status, dossier, find_clip
 from caer_build.annotation.standing import funnel, standing_of
 from caer_build.annotation.suspicion import recent_answers
-from caer_build.annotation.viewing import may_watch, tasks
+from caer_build.annotation.viewing import tasks, watchable
 from caer_build.annotation.vote_files import write_jsonl
 from caer_build.annotation.withdrawal import to_withdraw, withdraw
 from caer_build.arrow import to_table
@@ -116,7 +116,8 @@ def test_votes_stay_and_count_nowhere(database: Database, tmp_path: Path) -> Non
         with pytest.raises(VoteError, match="no clip"):
             dossier(connection, tied)
         for person in (manager, project.people[0]):
-            assert not may_watch(connection, account(connection, person), "p00001")
+            who = account(connection, person)
+            assert watchable(connection, who, "p00001", project.clock()) is None
         found = overview(connection, project.clock())
     assert (found.clips, found.votes, found.withdrawn) == (1, 3, 1)
     written = export_votes(database, tmp_path / "votes.csv")
@@ -150,7 +151,7 @@ def test_an_answer_that_stands_is_not_taken_back_by_its_clip(database: Database)
     assert project.office.answer(me, answer).receipt == receipt
     assert project.office.reopen(me) is None, "an undo would be of that answer"
     with pytest.raises(LeaseLost, match="taken out of the project"):
-        project.office.answer(me, answer_to(lease, "Sad", revises=receipt.vote_id))
+        project.office.answer(me, answer_to(lease, "Sad", revises=answer.request_id))
 
 
 def test_gold_and_practice_go(database: Database) -> None:

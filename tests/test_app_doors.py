@@ -11,6 +11,10 @@ from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import tables as t
+from caer_build.annotation.new_passwords import link_to_account
+from caer_build.annotation.office import now_ms
+from caer_build.annotation.overview import overview
+from caer_build.errors import NotAllowed
 from tests.identity_provider import CLIENT, identity_provider
 from tests.player_seat import PATIENCE_MS, WIDE
 from tests.serving import (
@@ -60,6 +64,50 @@ def test_joining_signing_out_and_in_again(served: Served) -> None:
     assert "This name is taken." in taken.text
 
 
+def test_a_forgotten_password_is_set_anew_for_the_same_account(served: Served) -> None:
+    joan = served.browser()
+    joan.join(served.invitation(), "Joan")
+    joan.welcome()
+    joan.post("/api/answer", answer_body(joan.work()["tasks"][0]))
+    me = served.annotator_id("Joan")
+
+    def link() -> str:
+        with served.database.writing() as connection:
+            return link_to_account(connection, me, None, now_ms())
+
+    waiting = n_invited(served)
+    older, token = link(), link()
+    assert n_invited(served) == waiting, "nobody new is waited for"
+    assert served.browser().get(f"/join/{older}").status_code == 410, "the newer one replaces it"
+    elsewhere = served.browser()
+    assert "For <strong>Joan</strong>" in elsewhere.get(f"/join/{token}").text
+    short = elsewhere.form(f"/join/{token}", password="short", again="short")
+    assert "10 to 200 characters" in short.text
+    new = "another long password"
+    done = elsewhere.form(f"/join/{token}", password=new, again=new)
+    assert (done.status_code, done.headers["location"]) == (303, "/")
+    assert elsewhere.work()["n_answers"] == 1, "it is the account with its answers"
+    assert joan.get("/api/work").status_code == 401, "whoever knew the old one is out"
+    assert served.browser().sign_in("joan", PASSWORD).status_code == 403
+    assert served.browser().sign_in("joan", new).status_code == 303
+    assert served.browser().get(f"/join/{token}").status_code == 410
+    with served.database.reading() as connection:
+        people = connection.scalars(select(t.annotator.c.name)).all()
+        assert list(people).count("Joan") == 1
+
+
+def n_invited(served: Served) -> int:
+    with served.database.reading() as connection:
+        return overview(connection, now_ms()).waiting
+
+
+def test_who_signs_in_elsewhere_has_no_password_to_forget(served: Served) -> None:
+    served.member("Vouched For")
+    me = served.annotator_id("Vouched For")
+    with pytest.raises(NotAllowed, match="no password"), served.database.writing() as connection:
+        link_to_account(connection, me, None, now_ms())
+
+
 def test_a_new_show_is_asked_about_before_work_goes_on(served: Served) -> None:
     member = served.member("Nora")
     assert member.get("/").status_code == 200
@@ -88,13 +136,13 @@ def test_work_goes_round(served: Served) -> None:
     assert (after["n_answers"], after["n_today"], after["can_undo"]) == (1, 1, True)
     last = member.get("/api/last").json()
     assert last["task"]["clip"] == first["clip"]
-    again = answer_body(last["task"], emotion="Sad", revises=last["said"]["vote_id"])
+    again = answer_body(last["task"], emotion="Sad", revises=last["said"]["request_id"])
     assert member.post("/api/answer", again).json()["n_answers"] == 1
     assert member.get("/api/last").json()["said"]["emotion"] == "Sad"
     away = {"clip": second["clip"], "ticket": second["ticket"]}
     left = member.post("/api/decline", away).json()
     assert second["clip"] not in {task["clip"] for task in left["tasks"]}
-    assert member.post("/api/renew", {}).json() == {"held": 2}
+    assert member.post("/api/renew", {}).json() == {}
 
 
 def test_behind_a_proxy(tmp_path: Path) -> None:
@@ -166,6 +214,10 @@ def test_an_identity_provider(tmp_path: Path) -> None:
             stranger = browser.form("/sign-in", vouched="yes")
             assert "does not take part here yet" in stranger.text
             token = served.invitation()
+            sql = "'; DROP TABLE invitation; --"
+            cannot_be = browser.get("/sign-in/with/university", params={"joining": sql})
+            assert cannot_be.status_code == 400
+            assert "GET /sign-in/with: an invitation that cannot be" in served.events()
             back = browser.get(f"/sign-in/with/university?joining={token}")
             assert "Join as Ada Lovelace" in back.text
             assert str(back.url).endswith(f"/join/{token}")
@@ -191,7 +243,7 @@ def test_a_visit_in_a_browser(served: Served, browser: Any, tmp_path: Path) -> N
     page.on("console", lambda m: complaints.append(m.text) if "Policy" in m.text else None)
     page.on("request", lambda r: elsewhere.append(r.url))
     page.goto(f"/join/{served.invitation()}")
-    page.get_by_label("Name").fill("Ada <b>Lovelace</b>")
+    page.get_by_label("Name").fill("Ada 'Byron' Lovelace")
     page.get_by_label("Password", exact=False).first.fill(PASSWORD)
     page.get_by_label("The same password again").fill(PASSWORD)
     page.get_by_role("button", name="Join").click()
@@ -203,7 +255,7 @@ def test_a_visit_in_a_browser(served: Served, browser: Any, tmp_path: Path) -> N
     page.get_by_role("button", name="Go on").click()
     page.wait_for_url("**/guide")
     page.goto("/account")
-    page.get_by_role("heading", name="Ada <b>Lovelace</b>").wait_for()
+    page.get_by_role("heading", name="Ada 'Byron' Lovelace").wait_for()
     other = page.context.new_page()
     other.goto("/account")
     other.get_by_role("button", name="Sign out").wait_for()

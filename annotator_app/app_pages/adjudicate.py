@@ -23,11 +23,11 @@ from annotator_app.watching import Watched, watch_task
 from caer_build.annotation import adjudication
 from caer_build.annotation.accounts import Account, everyone
 from caer_build.annotation.adjudication import DISPUTED, TIES, Decided
+from caer_build.annotation.answers import Answer
 from caer_build.annotation.leasing import Lease
 from caer_build.annotation.office import Office
 from caer_build.annotation.project import STEP_WORDS
 from caer_build.annotation.viewing import tasks
-from caer_build.annotation.votes import Answer
 from caer_build.errors import VoteError
 from caer_build.records import EMOTIONS
 
@@ -73,6 +73,9 @@ def show(office: Office, account: Account) -> None:
 
 
 def _decide(office: Office, account: Account, lease: Lease) -> None:
+    # The clip is theirs for as long as the page is open.
+    me, often_s = account.annotator_id, office.settings.lease_s / 4
+    st.fragment(lambda: office.renew(me), run_every=often_s)()
     with office.database.reading() as connection:
         task = tasks(connection, [lease])[0]
     since: dict[str, float] = st.session_state.setdefault(_SHOWN_SINCE, {})

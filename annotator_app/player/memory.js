@@ -30,7 +30,10 @@ export function freshId() {
 
 const keyOf = (task, revises) => (revises === null ? task.clip : `${task.clip}/${revises}`);
 
-/** The answer in progress for a clip; a new one where there is none. `revises`: a vote, or null. */
+/** The answer in progress for a clip; a new one where there is none.
+ *
+ * `revises`: the request_id of the answer that it changes, or null.
+ */
 export function draftOf(task, revises = null) {
   const found = read(DRAFTS)[keyOf(task, revises)];
   const fresh = {
@@ -44,7 +47,7 @@ export function draftOf(task, revises = null) {
 
 /** The draft of changing what was `said` of a clip before. */
 export function changeOf(task, said) {
-  const draft = draftOf(task, said.vote_id);
+  const draft = draftOf(task, said.request_id);
   if (draft.begun) return draft;
   const { emotion, flag, reason, confidence_step: step } = said;
   // It was heard when it was answered; only a broken clip need not have been.

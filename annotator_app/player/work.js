@@ -386,7 +386,7 @@ export class Work {
       return;
     }
     this.#current?.save();
-    remember({ revising: last.said.vote_id });
+    remember({ revising: last.said.request_id });
     this.#screen.say("");
     this.#show(last.task, changeOf(last.task, last.said));
   };

@@ -2,7 +2,7 @@
 
 ::
 
-    gate      every request and socket passes it: session, role, forgery, size, headers
+    gate      every request and socket passes it: path, session, role, forgery, size, headers, log
     doors     sign-in, sign-out, joining, welcome: plain HTML pages
     work      the JSON requests of the page that plays clips
     clips     the clips, with byte ranges

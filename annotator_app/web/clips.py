@@ -1,7 +1,7 @@
 """The clips, read from their files piece by piece, with byte ranges.
 
-A file is found by the public id of a clip that this person may watch now; a path of the caller's
-never touches the disk.
+A file is found by the name by which this person's page calls a clip that they may watch now; a
+path of the caller's never touches the disk.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from starlette.routing import Route
 
 from annotator_app.place import Place
 from annotator_app.web.gate import visitor_of
-from annotator_app.web.refusals import Refusals
+from annotator_app.web.refusals import Refusals, settle
 from caer_build.annotation.accounts import Account
 from caer_build.annotation.freezing import media_file
-from caer_build.annotation.viewing import may_watch
+from caer_build.annotation.viewing import watchable
 
 _log = logging.getLogger(__name__)
 _PIECE = 256 * 1024
@@ -71,33 +71,35 @@ class Clips:
         """A clip, or a part of it, to whom it was given."""
         visitor = visitor_of(request)
         match, account = _NAME.fullmatch(request.path_params["name"]), visitor.account
-        if (
-            match is None
-            or account is None
-            or not await to_thread.run_sync(self._may_watch, account, match.group(1))
-        ):
+        public_id = None
+        if match is not None and account is not None:
+            public_id = await to_thread.run_sync(self._watchable, account, match.group(1))
+        if match is None or public_id is None:
             who = account.annotator_id if account else None
             what = f"{request.method} {request.url.path}: not given to them"
             await self._refusals.note(what, visitor.caller.address, who)
+            settle(request)
             # The same whether there is such a clip or not.
             return PlainTextResponse("This clip was not given to you.", 403)
-        file = media_file(self._place.workspace, match.group(1))
-        return await to_thread.run_sync(_response, request, file)
+        file = media_file(self._place.workspace, public_id)
+        return await to_thread.run_sync(_response, request, file, match.group(1))
 
-    def _may_watch(self, account: Account, public_id: str) -> bool:
-        with self._place.office.database.reading() as connection:
-            return may_watch(connection, account, public_id)
+    def _watchable(self, account: Account, name: str) -> str | None:
+        office = self._place.office
+        with office.database.reading() as connection:
+            return watchable(connection, account, name, office.clock())
 
 
-def _response(request: Request, file: Path) -> Response:
+def _response(request: Request, file: Path, name: str) -> Response:
     try:
         size = file.stat().st_size
     except FileNotFoundError:
         _log.error("%s is missing", file)
+        settle(request)
         return PlainTextResponse("The file of this clip is missing.", 404)
-    # A clip never changes under its id, so the id is its version too. It may be kept by the
+    # A clip never changes under its name, so the name is its version too. It may be kept by the
     # browser, which must ask each time whether the clip may still be watched.
-    tag = f'"{file.stem}"'
+    tag = f'"{name}"'
     headers = {
         "Accept-Ranges": "bytes", "ETag": tag, "Cache-Control": "private, no-cache",
         "Content-Type": "video/mp4",

@@ -6,12 +6,13 @@ answers that have not arrived.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import re
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
 from anyio import CapacityLimiter, sleep, to_thread
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from annotator_app.place import Place
@@ -21,16 +22,19 @@ from annotator_app.web.forms import check_form_token, form_token, keep_form_toke
 from annotator_app.web.gate import Visitor, visitor_of
 from annotator_app.web.headers import DOOR_POLICY, LEAVING_POLICY
 from annotator_app.web.oidc import Identity
-from annotator_app.web.refusals import Refusals
+from annotator_app.web.refusals import Refusals, settle
 from annotator_app.web.rendering import page, style
 from annotator_app.web.sockets import Sockets
-from caer_build.annotation import accounts, devices, passwords, sessions, signing_in
+from caer_build.annotation import accounts, devices, new_passwords, passwords, sessions, signing_in
+from caer_build.annotation import tables as t
+from caer_build.annotation.texts import MAX_NAME
 from caer_build.errors import NotAllowed, VoteError
 
 _HASHES_AT_ONCE = 2
 """each takes 64 MiB and a core for a while"""
 _JOINING = "caer_joining"
 _JOINING_S = 900
+_TOKEN = re.compile(r"[0-9A-Za-z_-]{20,64}", re.ASCII)
 
 Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -68,24 +72,28 @@ class Doors:
                 return await sent(request)
             except VoteError as error:
                 request.state.error = error
-                if getattr(request.state, "is_logged", False):
-                    return await shown(request)
-                who = visitor.account.annotator_id if visitor.account else None
-                path = request.url.path if not request.url.path.startswith("/join/") else "/join"
-                await self._refusals.note(
-                    f"POST {path}: {error.message}", visitor.caller.address, who
-                )
+                if not getattr(request.state, "is_logged", False):
+                    path = request.url.path
+                    where = path if not path.startswith("/join/") else "/join"
+                    await self._note(request, f"POST {where}: {error.message}")
+                settle(request)
                 return await shown(request)
 
         return handle
+
+    async def _note(self, request: Request, what: str) -> None:
+        visitor = visitor_of(request)
+        who = visitor.account.annotator_id if visitor.account else None
+        await self._refusals.note(what, visitor.caller.address, who)
+        settle(request)
 
     async def show_sign_in(self, request: Request) -> Response:
         """The page to sign in on."""
         visitor = visitor_of(request)
         if visitor.account is not None:
             return RedirectResponse("/", 303)
-        joining = request.cookies.get(_JOINING)
-        if joining and self._identity(request) is not None:
+        joining = request.cookies.get(_JOINING, "")
+        if _TOKEN.fullmatch(joining) and self._identity(request) is not None:
             response: Response = RedirectResponse(f"/join/{joining}", 303)
             response.delete_cookie(_JOINING)
             return response
@@ -134,9 +142,12 @@ class Doors:
         """Sends the browser to the identity provider."""
         provider = request.path_params["provider"]
         if provider not in oidc.providers(self._place):
-            return RedirectResponse("/sign-in", 303)
+            return PlainTextResponse("There is no such provider here.", 404)
         response = RedirectResponse(oidc.login_url(provider), 303)
         joining = request.query_params.get("joining")
+        if joining is not None and not _TOKEN.fullmatch(joining):
+            await self._note(request, "GET /sign-in/with: an invitation that cannot be")
+            return PlainTextResponse("This invitation cannot be.", 400)
         if joining:
             response.set_cookie(
                 _JOINING, joining, max_age=_JOINING_S, httponly=True, samesite="lax",
@@ -177,28 +188,26 @@ class Doors:
     async def show_join(self, request: Request) -> Response:
         """The page behind an invitation, or why it leads nowhere any more."""
         token = request.path_params["token"]
-
-        def role() -> str:
-            with self._office.database.reading() as connection:
-                return accounts.invited_role(connection, token, self._office.clock())
-
         try:
-            invited = await to_thread.run_sync(role)
+            invitation = await self._invited(token)
         except NotAllowed as error:
-            await self._refusals.note(
-                "GET /join: an invitation that is not good", visitor_of(request).caller.address
-            )
+            await self._note(request, "GET /join: an invitation that is not good")
             request.state.error = error
             return self._page(request, "message", status=410)
+        if invitation.annotator_id is not None:
+            owner = await to_thread.run_sync(self._name_of, invitation.annotator_id)
+            return self._page(
+                request, "new_password", owner=owner, min_password=passwords.MIN_PASSWORD
+            )
         return self._page(
-            request, "join", role=invited, identity=self._identity(request),
+            request, "join", role=invitation.role, identity=self._identity(request),
             providers=oidc.providers(self._place), token=token,
             name=getattr(request.state, "form", {}).get("name", ""),
-            min_password=passwords.MIN_PASSWORD, max_name=accounts.MAX_NAME,
+            min_password=passwords.MIN_PASSWORD, max_name=MAX_NAME,
         )  # fmt: skip
 
     async def join(self, request: Request) -> Response:
-        """Makes an account and signs its owner in."""
+        """Makes an account, or sets its password anew, and signs its owner in."""
         visitor, form = visitor_of(request), request.state.form
         token, subject, password_hash = request.path_params["token"], None, None
         if "vouched" in form:
@@ -208,32 +217,39 @@ class Doors:
             password = form.get("password", "")
             if password != form.get("again", ""):
                 raise VoteError("The two passwords differ.", "Type the same one twice.")
-            await self._only_invited(token)
+            # Before the work of hashing: nobody without an invitation makes us do it.
+            await self._invited(token)
             password_hash = await to_thread.run_sync(
                 passwords.hashed, password, limiter=self._hashing
             )
 
-        def make() -> int:
+        def make() -> tuple[int, str]:
+            now_ms = self._office.clock()
             with self._office.database.writing() as connection:
+                owner = accounts.invited(connection, token, now_ms).annotator_id
+                if owner is not None and password_hash is not None:
+                    return new_passwords.set_password(connection, token, password_hash, now_ms), "/"
                 return accounts.join(
-                    connection, token, form.get("name", ""), self._office.clock(),
+                    connection, token, form.get("name", ""), now_ms,
                     password_hash=password_hash, subject=subject,
-                )  # fmt: skip
+                ), "/welcome"  # fmt: skip
 
-        annotator_id = await to_thread.run_sync(make)
-        response = await self._begin(request, visitor, annotator_id, "/welcome")
+        annotator_id, then = await to_thread.run_sync(make)
+        response = await self._begin(request, visitor, annotator_id, then)
         if password_hash is not None:
             self._know_again(response, visitor, annotator_id)
         return response
 
-    async def _only_invited(self, token: str) -> None:
-        """Before the work of hashing: nobody without an invitation makes us do it."""
-
-        def look() -> None:
+    async def _invited(self, token: str) -> t.AnyRow:
+        def look() -> t.AnyRow:
             with self._office.database.reading() as connection:
-                accounts.invited_role(connection, token, self._office.clock())
+                return accounts.invited(connection, token, self._office.clock())
 
-        await to_thread.run_sync(look)
+        return await to_thread.run_sync(look)
+
+    def _name_of(self, annotator_id: int) -> str:
+        with self._office.database.reading() as connection:
+            return accounts.account(connection, annotator_id).name
 
     async def show_welcome(self, request: Request) -> Response:
         """Asks for consent, languages and known shows, as far as they are not known."""
@@ -267,12 +283,7 @@ class Doors:
             with self._office.database.writing() as connection:
                 if not account.consented:
                     accounts.consent(connection, me, settings, form.get("languages", ""), now_ms)
-                said = {
-                    show: form[f"knows-{number}"] == "yes"
-                    for number in range(len(form))
-                    if f"knows-{number}" in form and (show := form.get(f"show-{number}", ""))
-                }
-                accounts.say_shows(connection, me, said, now_ms)
+                accounts.say_shows(connection, me, _known_shows(form), now_ms)
 
         await to_thread.run_sync(say)
         return RedirectResponse("/" if account.consented else "/guide", 303)
@@ -338,3 +349,19 @@ class Doors:
         )  # fmt: skip
         keep_form_token(response, visitor, token)
         return response
+
+
+def _known_shows(form: Mapping[str, str]) -> dict[str, bool]:
+    """What the form says of each show: whether they know it.
+
+    Raises:
+        VoteError: if it says what no form of ours asks.
+    """
+    said = {}
+    for name, value in form.items():
+        kind, _, number = name.partition("-")
+        if kind == "knows":
+            if value not in {"yes", "no"}:
+                raise VoteError("Say whether you know the show: yes or no.")
+            said[form.get(f"show-{number}", "")] = value == "yes"
+    return said

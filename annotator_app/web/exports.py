@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from annotator_app.place import Place
 from annotator_app.web.gate import visitor_of
-from annotator_app.web.refusals import Refusals
+from annotator_app.web.refusals import Refusals, settle
 from caer_build.annotation.events import record
 from caer_build.annotation.interchange import export_votes
 
@@ -41,6 +41,7 @@ class Exports:
                 f"{request.url.path}: not for this role", visitor.caller.address,
                 account.annotator_id if account else None,
             )  # fmt: skip
+            settle(request)
             return PlainTextResponse("Only a manager exports the votes.", 403)
         if _NAME.fullmatch(name) is None:
             return PlainTextResponse("There is no such export.", 404)

@@ -1,8 +1,9 @@
-"""The gate: plain ASGI middleware that every request and every socket passes.
+"""The gate: plain ASGI middleware that every request and every socket passes, before Streamlit's.
 
 What it lets through carries a :class:`Visitor` in ``scope["state"]``. Only sign-in, joining,
-health and assets are open to strangers; roles, forged requests and sizes are looked at here, so
-that no route can forget to.
+health and assets are open to strangers; roles, forged requests, paths and sizes are looked at
+here, so that no route can forget to. On the way out every answer gets its headers, and one that
+says no is logged if the route that gave it, ours or Streamlit's, has not done so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from annotator_app.tokens import SESSION_COOKIE, is_csrf_token
 from annotator_app.web.callers import Caller, caller_of
 from annotator_app.web.headers import add_security_headers
 from annotator_app.web.limits import Buckets, TooLarge, at_most
-from annotator_app.web.refusals import Refusals
+from annotator_app.web.refusals import Refusals, is_settled
 from annotator_app.web.sockets import Sockets
 from caer_build.annotation import accounts, sessions
 from caer_build.annotation.accounts import Account
@@ -35,6 +36,7 @@ _STREAM = "/_stcore/stream"
 _OPEN = ("/sign-in", "/join", "/doors", "/static", "/auth/login", "/oauth2callback")
 """paths, and all below them, that strangers may ask for"""
 _OPEN_FILES = {"/favicon.png", "/manifest.json", "/_stcore/health", "/_stcore/host-config"}
+_JOIN = "/join/"
 _CLOSED = (
     "/_stcore/upload_file", "/_stcore/agent", "/_stcore/metrics", "/_stcore/script-health-check",
     "/auth/logout",
@@ -44,7 +46,9 @@ _GUESSES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's page looks for these below its own address too, in case that is the app's root."""
 _REVIEWERS = ("adjudicator", "manager")
 _SAFE = {"GET", "HEAD"}
-_OWN_POSTS = ("/api/", "/sign-in", "/sign-out", "/join/", "/welcome")
+_RANGE_PAST_THE_END = 416
+"""no attack: a player that asks once more"""
+_OWN_POSTS = ("/api/", "/sign-in", "/sign-out", _JOIN, "/welcome")
 _OUR_REQUESTS = ("/api/", "/clips/", "/_stcore/", "/media/", "/component/")
 """requests that pages make; whoever is refused gets a status instead of another page"""
 
@@ -108,7 +112,9 @@ class Gate:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = caller_of(scope, self._place)
         path: str = scope["path"]
+        told = f"{scope['method']} {_without_token(path)}"
         has_begun = False
+        visitor, who = Visitor(caller, None, None), None
 
         async def dressed(message: Message) -> None:
             nonlocal has_begun
@@ -117,12 +123,16 @@ class Gate:
                 add_security_headers(MutableHeaders(scope=message), path, caller.is_tls)
             await send(message)
 
-        visitor = Visitor(caller, None, None)
-        who = None
+        async def looked_at(message: Message) -> None:
+            if message["type"] == "http.response.start" and _says_no(message, scope):
+                who = visitor.account.annotator_id if visitor.account else None
+                await self._refusals.note(f"{told}: {message['status']}", caller.address, who)
+            await dressed(message)
+
         try:
             visitor = await self._let_in(scope, caller)
             scope.setdefault("state", {})["visitor"] = visitor
-            await self._app(scope, at_most(MAX_BODY, receive), dressed)
+            await self._app(scope, at_most(MAX_BODY, receive), looked_at)
             return
         except _Refused as refused:
             response, reason, who = refused.response, refused.reason, refused.who
@@ -136,19 +146,14 @@ class Gate:
             response, reason = _plain(503, "The database cannot be reached. Try again."), None
         if reason is not None:
             who = visitor.account.annotator_id if visitor.account else who
-            await self._refusals.note(f"{scope['method']} {path}: {reason}", caller.address, who)
+            await self._refusals.note(f"{told}: {reason}", caller.address, who)
         if response.status_code != _TOO_LARGE:
             await _read_away(at_most(MAX_BODY, receive))
         await response(scope, receive, dressed)
 
     async def _let_in(self, scope: Scope, caller: Caller) -> Visitor:
         path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
-        if _is_below(path, _CLOSED):
-            raise _Refused(_plain(404, "Not found."), "nobody may")
-        if path.endswith(_GUESSES) and path not in _OPEN_FILES:
-            raise _Refused(_plain(404, "Not found."), None)
-        if method not in _SAFE and not (method == "POST" and path.startswith(_OWN_POSTS)):
-            raise _Refused(_plain(405, "Not allowed."), "no such method here")
+        _check_path(path, method)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY:
             raise _Refused(_plain(_TOO_LARGE, "Too large."), "a body that is too large")
@@ -157,7 +162,8 @@ class Gate:
         token = session_token(headers)
         account = await to_thread.run_sync(self._resolve, token)
         if account is None and token is not None:
-            await self._refusals.note(f"{method} {path}: no such session", caller.address)
+            told = f"{method} {_without_token(path)}"
+            await self._refusals.note(f"{told}: no such session", caller.address)
         if method == "POST":
             self._check_post(path, headers, caller, account, token)
         if account is None:
@@ -231,7 +237,9 @@ class Gate:
         elif self._sockets.are_many(token):
             reason = "too many sockets"
         else:
-            await self._sockets.carry(token, self._app, scope, receive, send)
+            # Pages ask Streamlit where a request comes from, and the proxy is not meant.
+            seen = {**scope, "client": (caller.address, 0)}
+            await self._sockets.carry(token, self._app, seen, receive, send)
             return
         who = account.annotator_id if account else None
         await self._refusals.note(f"socket {scope['path']}: {reason}", caller.address, who)
@@ -253,6 +261,33 @@ def session_token(headers: Headers) -> str | None:
 
 def _is_below(path: str, roots: tuple[str, ...]) -> bool:
     return any(path == root or path.startswith(f"{root}/") for root in roots)
+
+
+def _check_path(path: str, method: str) -> None:
+    """Refuses what nobody may ask for, whoever it is."""
+    if _leads_out(path):
+        raise _Refused(_plain(400, "Bad request."), "a path that leads out of its folder")
+    if _is_below(path, _CLOSED):
+        raise _Refused(_plain(404, "Not found."), "nobody may")
+    if path.endswith(_GUESSES) and path not in _OPEN_FILES:
+        raise _Refused(_plain(404, "Not found."), None)
+    if method not in _SAFE and not (method == "POST" and path.startswith(_OWN_POSTS)):
+        raise _Refused(_plain(405, "Not allowed."), "no such method here")
+
+
+def _leads_out(path: str) -> bool:
+    """Whether a path, as it was decoded, could mean a file elsewhere to anybody."""
+    return "\0" in path or "\\" in path or path.startswith("//") or ".." in path.split("/")
+
+
+def _without_token(path: str) -> str:
+    """A path as it may stand in the log: an invitation must not."""
+    return _JOIN if path.startswith(_JOIN) else path
+
+
+def _says_no(start: Message, scope: Scope) -> bool:
+    status = start["status"]
+    return 400 <= status < 500 and status != _RANGE_PAST_THE_END and not is_settled(scope)
 
 
 def _is_page(path: str) -> bool:

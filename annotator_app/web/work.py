@@ -1,6 +1,7 @@
 """The JSON requests of the page on which clips are labelled.
 
-Nothing they answer tells one person of another, nor a clip that counts from one that does not.
+Nothing they answer tells one person of another, nor a clip that counts from one that does not: of
+whatever kind a clip is, replies have the same fields, names of one shape, and the same numbers.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from starlette.routing import Route
 from annotator_app.place import Place
 from annotator_app.tokens import csrf_token
 from annotator_app.web.gate import Visitor, visitor_of
-from annotator_app.web.refusals import Refusals
+from annotator_app.web.refusals import Refusals, settle
 from caer_build.annotation import votes
 from caer_build.annotation.accounts import Account
+from caer_build.annotation.answers import Answer
 from caer_build.annotation.leasing import Lease
-from caer_build.annotation.office import Outcome
+from caer_build.annotation.office import Office, Outcome
 from caer_build.annotation.project import STEP_WORDS
 from caer_build.annotation.tally import Tally, counted_on
 from caer_build.annotation.viewing import Task, practice_is_failed, tasks
-from caer_build.annotation.votes import Answer
 from caer_build.errors import DuplicateVote, LeaseLost, NotAllowed, VoteError
 from caer_build.records import EMOTIONS
 
@@ -51,10 +52,10 @@ class _Held(_Sent):
 
 
 class _Answer(_Held):
-    request_id: str = Field(max_length=64, pattern=_TEXT)
+    request_id: str = Field(max_length=64)
     emotion: str | None
     flag: str | None
-    reason: str | None = Field(max_length=500, pattern=_TEXT)
+    reason: str | None = Field(max_length=500)
     confidence_step: int | None = Field(ge=0, le=100)
     shown_ms: int = Field(ge=0, le=_BIG)
     waited_ms: int = Field(ge=0, le=_BIG)
@@ -62,7 +63,7 @@ class _Answer(_Held):
     heard: bool
     speed: int = Field(ge=0, le=1000)
     audio_on: bool
-    revises: int | None = Field(ge=1, le=_BIG)
+    revises: str | None = Field(max_length=64, pattern=_TEXT)
 
     def answer(self) -> Answer:
         said = self.model_dump()
@@ -71,6 +72,10 @@ class _Answer(_Held):
 
 class _Nothing(_Sent):
     pass
+
+
+class _Unreadable(VoteError):
+    """A body that no page of ours sends. The office never saw it, so it is not in the log yet."""
 
 
 class _NothingToUndo(VoteError):
@@ -104,22 +109,29 @@ class Work:
                 return _refusal(401, NotAllowed("You are not signed in.", "Sign in again."))
             if not account.consented and account.role != "manager":
                 error = NotAllowed("You have not agreed to take part yet.", "Open the welcome.")
+                await self._note(request, visitor, error)
                 return _refusal(403, error, next="/welcome")
             try:
                 return await to_thread.run_sync(_told, handle, visitor, account, body)
             except VoteError as error:
-                if type(error) is VoteError:
-                    who, address = account.annotator_id, visitor.caller.address
-                    await self._refusals.note(f"{request.url.path}: {error.message}", address, who)
-                return await to_thread.run_sync(self._refused, account, error)
+                if isinstance(error, _Unreadable):
+                    await self._note(request, visitor, error)
+                settle(request)
+                return await to_thread.run_sync(self._refused, visitor, account, error)
 
         return run
 
-    def _refused(self, account: Account, error: VoteError) -> Response:
+    async def _note(self, request: Request, visitor: Visitor, error: VoteError) -> None:
+        who = visitor.account.annotator_id if visitor.account else None
+        what = f"{request.url.path}: {error.message}"
+        await self._refusals.note(what, visitor.caller.address, who)
+        settle(request)
+
+    def _refused(self, visitor: Visitor, account: Account, error: VoteError) -> Response:
         """An answer that was not taken; where work goes on, with what comes next."""
         if isinstance(error, LeaseLost | DuplicateVote):
             kind = "lease_lost" if isinstance(error, LeaseLost) else "duplicate"
-            return _refusal(409, error, kind=kind, **self._state(account))
+            return _refusal(409, error, kind=kind, **self._state(visitor, account))
         if isinstance(error, _NothingToUndo):
             return _refusal(404, error)
         return _refusal(403 if isinstance(error, NotAllowed) else 400, error)
@@ -134,27 +146,35 @@ class Work:
             "confidence": list(STEP_WORDS[settings.confidence_steps]),
             "break_after_min": settings.break_after_min,
             "lease_s": settings.lease_s,
-            **self._state(account),
+            **self._state(visitor, account),
         }
 
-    def _answer(self, _visitor: Visitor, account: Account, body: bytes) -> Found:
-        answer = _read(_Answer, body).answer()
-        outcome: Outcome = self._office.answer(account.annotator_id, answer)
+    def _answer(self, visitor: Visitor, account: Account, body: bytes) -> Found:
+        sent = _read(_Answer, body)
+        try:
+            answer = sent.answer()
+        except VoteError as error:
+            raise _Unreadable(error.message, error.remedy) from error
+        outcome: Outcome = self._at(visitor).answer(account.annotator_id, answer)
         feedback = None if outcome.feedback is None else asdict(outcome.feedback)
         if outcome.feedback is not None and outcome.feedback.passed:
             account = replace(account, qualified=True)
         # Practice cannot be undone; that the answer before it can be is looked up.
         can_undo = outcome.receipt.purpose != "practice" or None
-        return {**self._state(account, outcome.leases, can_undo), "feedback": feedback}
+        return {**self._state(visitor, account, outcome.leases, can_undo), "feedback": feedback}
 
-    def _decline(self, _visitor: Visitor, account: Account, body: bytes) -> Found:
+    def _decline(self, visitor: Visitor, account: Account, body: bytes) -> Found:
         held = _read(_Held, body)
-        leases = self._office.decline(account.annotator_id, held.clip, held.ticket)
-        return {**self._state(account, leases), "feedback": None}
+        leases = self._at(visitor).decline(account.annotator_id, held.clip, held.ticket)
+        return {**self._state(visitor, account, leases), "feedback": None}
 
-    def _renew(self, _visitor: Visitor, account: Account, body: bytes) -> Found:
+    def _renew(self, visitor: Visitor, account: Account, body: bytes) -> Found:
         _read(_Nothing, body)
-        return {"held": self._office.renew(account.annotator_id)}
+        self._at(visitor).renew(account.annotator_id)
+        return {}  # how many of what was prolonged would tell of which kind it is
+
+    def _at(self, visitor: Visitor) -> Office:
+        return self._office.asked_from(visitor.caller.address)
 
     def _last(self, _visitor: Visitor, account: Account, _body: bytes) -> Found:
         found = self._office.reopen(account.annotator_id)
@@ -163,11 +183,12 @@ class Work:
         lease, said = found
         with self._office.database.reading() as connection:
             task = tasks(connection, [lease])[0]
-        names = ("vote_id", "emotion", "flag", "reason", "confidence_step", "audio_on")
+        names = ("request_id", "emotion", "flag", "reason", "confidence_step", "audio_on")
         return {"task": _task(task), "said": {name: said[name] for name in names}}
 
     def _state(
         self,
+        visitor: Visitor,
         account: Account,
         leases: tuple[Lease, ...] | None = None,
         can_undo: bool | None = None,
@@ -175,7 +196,7 @@ class Work:
         """What there is to do, and how much was done; what is known already is not looked up."""
         me = account.annotator_id
         if leases is None:
-            leases = self._office.leases(me)
+            leases = self._at(visitor).leases(me)
         with self._office.database.glancing() as connection:
             shown = [_task(task) for task in tasks(connection, leases)]
             tally = self._counted(connection, me)
@@ -221,14 +242,14 @@ def _read(kind: type[S], body: bytes) -> S:
     """The body of a request.
 
     Raises:
-        VoteError: if it is not what the page sends.
+        _Unreadable: if it is not what the page sends.
     """
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise VoteError(f"This is no answer: {where} {first['msg']}.") from error
+        raise _Unreadable(f"This is no answer: {where} {first['msg']}.") from error
 
 
 def _task(task: Task) -> Mapping[str, object]:

@@ -2,27 +2,30 @@
 
 There is no default password and no open registration: the first manager comes in by the link
 that ``caer annotate init`` prints, everybody else by a link that a manager makes. Tokens are
-stored as digests only, so a stolen database signs nobody in.
+stored as digests only, so a stolen database signs nobody in. Who forgot a password gets a link to
+the account they have (:mod:`caer_build.annotation.new_passwords`), never a second account: two
+accounts of one person could vote on one clip twice.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.events import record
 from caer_build.annotation.leasing import take_back_all
-from caer_build.annotation.project import ProjectSettings
+from caer_build.annotation.project import SECRET, ProjectSettings
+from caer_build.annotation.texts import MAX_NAME, checked_languages, checked_name, folded
 from caer_build.errors import NotAllowed, VoteError
 
 INVITATION_DAYS = 14
-MAX_NAME = 80
 _DAY_MS = 24 * 3600 * 1000
+_SAID_BEFORE = select(t.knows_show.c.show).where(t.knows_show.c.annotator_id == bindparam("me"))
 _UNUSED = (t.invitation.c.used_at.is_(None), t.invitation.c.revoked_at.is_(None))
 
 
@@ -38,14 +41,15 @@ class Account:
     languages: str | None
     qualified: bool
     retired: bool
+    has_password: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An invitation that nobody has used yet.
+    """A link that nobody has used yet.
 
     Attributes:
-        note: whom it is meant for.
+        note: whom it is meant for; of one that sets a password anew, it says so.
         expires_at: ms.
     """
 
@@ -66,13 +70,17 @@ def invite(connection: Connection, role: str, note: str, by: int | None, now_ms:
     Args:
         note: whom it is meant for.
         by: the manager; None: the command line.
+
+    Raises:
+        VoteError: if there is no such role, or the note is nobody's name.
     """
     if role not in t.ROLES:
         raise VoteError(f"Expected a role of {', '.join(t.ROLES)}, found {role!r}.")
+    note = checked_name(note[:MAX_NAME], "A note") if note.strip() else ""
     token = secrets.token_urlsafe(24)
     connection.execute(
         insert(t.invitation).values(
-            token_sha256=digest(token), role=role, note=note[:MAX_NAME], created_by=by,
+            token_sha256=digest(token), role=role, note=note, created_by=by,
             created_at=now_ms, expires_at=now_ms + INVITATION_DAYS * _DAY_MS,
         )
     )  # fmt: skip
@@ -114,8 +122,8 @@ def revoke(connection: Connection, token_sha256: str, by: int | None, now_ms: in
     )
 
 
-def invited_role(connection: Connection, token: str, now_ms: int) -> str:
-    """The role that an invitation gives.
+def invited(connection: Connection, token: str, now_ms: int) -> t.AnyRow:
+    """The row of an invitation that can be used.
 
     Raises:
         NotAllowed: if it was used or taken back, ran out, or never was.
@@ -129,7 +137,25 @@ def invited_role(connection: Connection, token: str, now_ms: int) -> str:
         raise NotAllowed(
             "This invitation was used already or has run out.", "Ask the manager for a new link."
         )
-    return str(row.role)
+    return row
+
+
+def use_up(connection: Connection, token: str, annotator_id: int, now_ms: int) -> None:
+    """Notes who used an invitation; nobody can from then on.
+
+    Raises:
+        NotAllowed: if somebody else was faster.
+    """
+    used = connection.execute(
+        update(t.invitation)
+        .where(t.invitation.c.token_sha256 == digest(token), *_UNUSED)
+        .values(used_at=now_ms, used_by=annotator_id)
+    )
+    if used.rowcount != 1:
+        raise NotAllowed(
+            "This invitation was used or taken back a moment ago.",
+            "Ask the manager for a new link.",
+        )
 
 
 def join(
@@ -152,11 +178,12 @@ def join(
         NotAllowed: if the invitation is not good.
         VoteError: if the name is taken or will not do.
     """
-    role = invited_role(connection, token, now_ms)
-    name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
-        raise VoteError(f"A name has 1 to {MAX_NAME} characters.")
-    taken = select(t.annotator.c.annotator_id).where(func.lower(t.annotator.c.name) == name.lower())
+    invitation = invited(connection, token, now_ms)
+    if invitation.annotator_id is not None:
+        raise NotAllowed("This link belongs to an account that is there already.")
+    name = checked_name(name)
+    one_by_one(connection)
+    taken = select(t.annotator.c.annotator_id).where(t.annotator.c.name_key == folded(name))
     if connection.execute(taken).first() is not None:
         raise VoteError("This name is taken.", "Choose another one.")
     if (password_hash is None) == (subject is None):
@@ -165,25 +192,23 @@ def join(
     annotator_id: int = connection.execute(
         insert(t.annotator)
         .values(
-            alias=f"a{n_before + 1:03d}", name=name, role=role, subject=subject,
+            alias=f"a{n_before + 1:03d}", name=name, role=invitation.role, subject=subject,
             password_hash=password_hash, created_at=now_ms,
         )
         .returning(t.annotator.c.annotator_id)
     ).scalar_one()  # fmt: skip
-    used = connection.execute(
-        update(t.invitation)
-        .where(t.invitation.c.token_sha256 == digest(token), *_UNUSED)
-        .values(used_at=now_ms, used_by=annotator_id)
-    )
-    if used.rowcount != 1:
-        raise NotAllowed(
-            "This invitation was used or taken back a moment ago.",
-            "Ask the manager for a new link.",
-        )
-    if not needs_practice(connection) or role == "manager":
+    use_up(connection, token, annotator_id, now_ms)
+    if not needs_practice(connection) or invitation.role == "manager":
         qualify(connection, annotator_id, now_ms)
-    record(connection, "joined", now_ms, annotator_id=annotator_id, detail=role)
+    record(connection, "joined", now_ms, annotator_id=annotator_id, detail=invitation.role)
     return annotator_id
+
+
+def one_by_one(connection: Connection) -> None:
+    """Has whoever makes accounts wait for whoever does so already: aliases are counted, and two
+    people who join at the same moment would be called the same.
+    """
+    connection.execute(select(t.setting).where(t.setting.c.key == SECRET).with_for_update())
 
 
 def account(connection: Connection, annotator_id: int) -> Account:
@@ -223,16 +248,18 @@ def consent(
     languages: str,
     now_ms: int,
 ) -> None:
-    """Records that a person agreed to the project's text, and the languages they understand."""
-    if not languages.strip():
-        raise VoteError("Say which languages you understand.")
+    """Records that a person agreed to the project's text, and the languages they understand.
+
+    Raises:
+        VoteError: if no languages are named.
+    """
     connection.execute(
         update(t.annotator)
         .where(t.annotator.c.annotator_id == annotator_id)
         .values(
             consented_at=now_ms,
             consent_sha256=digest(settings.consent),
-            languages=languages.strip()[:200],
+            languages=checked_languages(languages),
         )
     )
 
@@ -249,9 +276,16 @@ def shows_to_ask(connection: Connection, annotator_id: int) -> list[str]:
 def say_shows(
     connection: Connection, annotator_id: int, knows: Mapping[str, bool], now_ms: int
 ) -> None:
-    """Records which shows a person knows; once a show."""
-    open_ones: Iterable[str] = set(shows_to_ask(connection, annotator_id)) & set(knows)
-    for show in sorted(open_ones):
+    """Records which shows a person knows; once a show.
+
+    Raises:
+        VoteError: if somebody names a show that the project has not.
+    """
+    asked = set(shows_to_ask(connection, annotator_id))
+    said = set(connection.scalars(_SAID_BEFORE, {"me": annotator_id}))
+    if strange := set(knows) - asked - said:
+        raise VoteError(f"The project has no show {sorted(strange)[0]!r}.")
+    for show in sorted(set(knows) & asked):
         connection.execute(
             insert(t.knows_show).values(
                 annotator_id=annotator_id, show=show, knows=knows[show], at=now_ms
@@ -296,4 +330,5 @@ def account_of(found: t.AnyRow) -> Account:
     return Account(
         found.annotator_id, found.alias, found.name, found.role, found.consented_at is not None,
         found.languages, found.qualified_at is not None, found.retired_at is not None,
+        found.password_hash is not None,
     )  # fmt: skip

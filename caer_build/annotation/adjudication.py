@@ -1,8 +1,8 @@
 """Ties that somebody else decides: one who did not vote on that clip and has not seen the votes.
 
 An adjudicator asks for a clip, answers it like any other, and only then sees what was voted,
-without names. The answer is a row of its own beside the votes, of the purpose "adjudication";
-what the clip's label becomes of it is for whoever makes the labels.
+without names. The answer is a row of its own beside the votes, of the purpose "adjudication", and
+a clip has one at most; what the clip's label becomes of it is for whoever makes the labels.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from sqlalchemy.sql import ColumnElement
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.gold import mark_gold
-from caer_build.annotation.leasing import Desk, Lease, lock_annotator
+from caer_build.annotation.leasing import IS_ANOTHERS, Desk, Lease, lock_annotator
 from caer_build.annotation.standing import Given, standing_of, stands, with_status
-from caer_build.annotation.tickets import issue
 from caer_build.errors import NotAllowed, VoteError
 
 TIES = ("tie",)
@@ -47,7 +46,7 @@ class Decided:
 
 
 def held_dispute(connection: Connection, desk: Desk) -> Lease | None:
-    """The clip that an adjudicator is at."""
+    """The clip that an adjudicator is at, unless somebody else has decided or been given it."""
     held = connection.execute(
         select(t.errand.c.ticket, t.errand.c.clip_id, t.clip.c.public_id, t.errand.c.leased_at)
         .join(t.clip, t.clip.c.clip_id == t.errand.c.clip_id)
@@ -55,8 +54,10 @@ def held_dispute(connection: Connection, desk: Desk) -> Lease | None:
             t.errand.c.annotator_id == desk.annotator_id,
             t.errand.c.purpose == "adjudication",
             ~t.errand.c.answered,
+            ~IS_ANOTHERS,
         )
-        .limit(1)
+        .limit(1),
+        {"now": desk.now_ms},
     ).first()
     if held is None:
         return None
@@ -99,11 +100,11 @@ def take_dispute(connection: Connection, desk: Desk, clip_id: str) -> Lease | No
     )
     if clip is None or free is None:
         return None
-    ticket = issue(desk.secret, desk.annotator_id, clip.public_id)
+    ticket = desk.ticket(clip.public_id)
     connection.execute(
         insert(t.errand).values(
             clip_id=clip_id, annotator_id=desk.annotator_id, purpose="adjudication",
-            ticket=ticket, leased_at=desk.now_ms,
+            ticket=ticket, leased_at=desk.now_ms, expires_at=desk.until_ms,
         )
     )  # fmt: skip
     return Lease(ticket, clip_id, clip.public_id, "adjudication", desk.now_ms)
@@ -180,7 +181,7 @@ def make_gold(connection: Connection, clip_id: str, reason: str, by: int, now_ms
 
 def _is_free(desk: Desk) -> ColumnElement[bool]:
     """Whether a clip waits for an adjudicator, and this one may be it."""
-    me, at_work_since = desk.annotator_id, desk.now_ms - desk.settings.lease_s * 1000
+    me = desk.annotator_id
     mine = [
         exists().where(table.c.clip_id == t.clip.c.clip_id, table.c.annotator_id == me)
         for table in (t.slot, t.errand, t.declined)
@@ -189,6 +190,6 @@ def _is_free(desk: Desk) -> ColumnElement[bool]:
     done_or_at_work = exists().where(
         t.errand.c.clip_id == t.clip.c.clip_id,
         t.errand.c.purpose == "adjudication",
-        or_(t.errand.c.answered, t.errand.c.leased_at > at_work_since),
+        or_(t.errand.c.answered, t.errand.c.expires_at >= desk.now_ms),
     )
     return and_(~or_(*mine), ~done_or_at_work)

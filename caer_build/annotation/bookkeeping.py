@@ -69,8 +69,8 @@ class People:
             self._added[new] = connection.execute(
                 insert(t.annotator)
                 .values(
-                    alias=f"a{self._n:03d}", name=f"{_IMPORTED}{name}", role="annotator",
-                    created_at=now_ms, retired_at=now_ms,
+                    alias=f"a{self._n:03d}", name=f"{_IMPORTED}{name}", name_key=None,
+                    role="annotator", created_at=now_ms, retired_at=now_ms,
                 )
                 .returning(t.annotator.c.annotator_id)
             ).scalar_one()  # fmt: skip
@@ -91,6 +91,7 @@ class Books:
         self._slots: dict[str, dict[int, int | None]] = defaultdict(dict)
         self._answered: dict[str, set[int]] = defaultdict(set)
         self._newest: dict[tuple[str, int, str], int] = {}
+        self._judges: dict[str, set[int | None]] = defaultdict(set)
         self._requests: dict[str, tuple[object, ...]] = {}
 
     def open(self, connection: Connection, votes: Sequence[Vote]) -> None:
@@ -119,6 +120,9 @@ class Books:
                 .group_by(*key)
             )
         }
+        for clip_id, person, purpose in self._newest:
+            if purpose == "adjudication":
+                self._judges[clip_id].add(person)
         requests = {vote.request_id for vote in votes} - self._requests.keys()
         self._requests |= {
             row.request_id: _content(row, row.annotator_id)
@@ -150,6 +154,8 @@ class Books:
         other = {"vote": "adjudication", "adjudication": "vote"}.get(vote.purpose, "")
         if self._newest_of(vote, person, other):
             return "Nobody votes on a clip and adjudicates it."
+        if vote.purpose == "adjudication" and self._judges[vote.clip_id] - {person}:
+            return "Somebody else has adjudicated this clip."
         return self._no_place(vote, person) if vote.purpose == "vote" and not newest else ""
 
     def _no_place(self, vote: Vote, person: int | None) -> str:
@@ -185,6 +191,8 @@ class Books:
                      "at": vote.shown_at}
                 )  # fmt: skip
         self._newest[key] = vote.revision
+        if vote.purpose == "adjudication":
+            self._judges[clip_id].add(person)
         self._requests[vote.request_id] = _content(vote, person)
         copied = {name: getattr(vote, name) for name in _COPIED}
         page.votes.append({**copied, "annotator_id": person, "slot": slot})

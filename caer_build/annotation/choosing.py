@@ -9,7 +9,11 @@ from random import Random
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A clip that still needs somebody, and who has it already."""
+    """A clip that still needs somebody, and who has it already.
+
+    Attributes:
+        shot_id: two clips of one shot never come in a row.
+    """
 
     clip_id: str
     shot_id: str

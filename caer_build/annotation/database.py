@@ -9,13 +9,17 @@ default).
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from caer_build.errors import StoreError
 
@@ -28,6 +32,8 @@ _SQLITE_PRAGMAS = (
 )
 _POOL_SIZE = 20
 """Streamlit and the routes run in threads; more would only wait for each other."""
+_RESTED_S = 10.0
+"""A connection that was not used for so long is asked whether it is still there."""
 
 
 class Database:
@@ -103,7 +109,7 @@ def _parsed(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     try:
-        engine = create_engine(url, pool_size=_POOL_SIZE, pool_pre_ping=True)
+        engine = create_engine(url, pool_size=_POOL_SIZE)
     except (NoSuchModuleError, ImportError) as error:
         raise StoreError(
             f"The driver for {url.drivername} is not installed.", "pip install 'caer-build[app]'"
@@ -111,7 +117,31 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "checkin", _note_rest)
+        event.listen(engine, "checkout", partial(_ask_after_rest, engine))
     return engine
+
+
+def _note_rest(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _ask_after_rest(
+    engine: Engine, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """The pool's own ``pool_pre_ping`` asks each time, three ways there and back for an answer.
+
+    A server that went away and came back in the middle of work is noticed by the first statement;
+    then all connections are made anew, and whoever asked asks again.
+    """
+    since = record.info.get("rests_since")
+    if since is None or time.monotonic() - since < _RESTED_S:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError("PostgreSQL has closed this connection.") from error
 
 
 def _prepare_sqlite(connection: object, _record: object) -> None:

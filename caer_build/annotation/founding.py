@@ -8,8 +8,13 @@ from sqlalchemy import insert
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.database import Database
-from caer_build.annotation.office import SECRET
-from caer_build.annotation.project import FrozenClip, ProjectSettings, add_clips, save_settings
+from caer_build.annotation.project import (
+    SECRET,
+    FrozenClip,
+    ProjectSettings,
+    add_clips,
+    save_settings,
+)
 from caer_build.annotation.tickets import new_secret
 from caer_build.annotation.upgrading import upgrade
 

@@ -18,12 +18,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
-
-from caer_build.annotation import tables as t
+from caer_build.annotation.accounts import one_by_one
 from caer_build.annotation.bookkeeping import Books, Page, People
 from caer_build.annotation.database import Database
-from caer_build.annotation.office import SECRET
 from caer_build.records import Vote
 
 _CHUNK = 1000
@@ -86,7 +83,7 @@ def take_in(database: Database, offers: Sequence[Offer], now_ms: int) -> Intake:
             time.sleep(_GIVE_WAY_S)
         with database.writing() as connection:
             # Two imports at once would lock clips in different orders; the second waits here.
-            connection.execute(select(t.setting).where(t.setting.c.key == SECRET).with_for_update())
+            one_by_one(connection)
             people = People(connection)
             books = Books(people)
             books.open(connection, [offer.vote for offer in chunk])

@@ -31,7 +31,9 @@ from caer_build.annotation.label_studio import (
 from caer_build.annotation.ledger import each_vote, n_left_out, pseudonyms
 from caer_build.annotation.project import load_settings
 from caer_build.annotation.vote_files import (
+    Elsewhere,
     Entry,
+    Reader,
     read_csv,
     read_jsonl,
     read_parquet,
@@ -120,8 +122,9 @@ def import_votes(
     offers: list[Offer] = []
     refusals: list[Refusal] = []
     place = _place(database)
+    elsewhere = Elsewhere(place.confidence_steps, now_ms)
     for file, its_format in readable:
-        for entry in _entries(file, its_format, place):
+        for entry in _entries(file, its_format, place, elsewhere):
             if entry.vote is None:
                 refusals.append(Refusal(str(file), entry.place, entry.problem))
             else:
@@ -221,12 +224,13 @@ def _place(database: Database) -> Place:
         return Place({row.public_id: row.clip_id for row in rows}, steps)
 
 
-def _entries(file: Path, its_format: str, place: Place) -> Iterator[Entry]:
+def _entries(file: Path, its_format: str, place: Place, elsewhere: Elsewhere) -> Iterator[Entry]:
     if not file.is_file():
         raise SchemaError(f"There is no file {file}.")
     if its_format == LABEL_STUDIO:
         return read_label_studio(file, place)
-    return {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}[its_format](file)
+    readers: dict[str, Reader] = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
+    return readers[its_format](file, elsewhere)
 
 
 def _videos(connection: Connection) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, func, select
 
 from caer_build.annotation import tables as t
-from caer_build.annotation.office import SECRET
+from caer_build.annotation.project import SECRET
 from caer_build.annotation.standing import takes_part
 from caer_build.errors import VoteError
 from caer_build.records import Vote

@@ -1,7 +1,7 @@
 """The one door to a project for whoever works in it: pages, routes, commands and tests.
 
 Each method is one transaction, tried again when the database asks for it. What is refused is
-logged before the error goes on.
+logged before the error goes on, with where the request came from (see :meth:`Office.asked_from`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -19,18 +20,18 @@ from sqlalchemy.exc import OperationalError
 from caer_build.annotation import adjudication, assignment, leasing, votes
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import account
+from caer_build.annotation.answers import Answer
 from caer_build.annotation.database import Database
 from caer_build.annotation.devices import Device, known_device, new_device
 from caer_build.annotation.events import record
-from caer_build.annotation.leasing import Desk, Lease
+from caer_build.annotation.leasing import Desk, Lease, lock_annotator
 from caer_build.annotation.practice import Feedback, after_practice
-from caer_build.annotation.project import load_settings
-from caer_build.annotation.votes import Answer, Receipt
+from caer_build.annotation.project import SECRET, load_settings
+from caer_build.annotation.votes import Receipt
 from caer_build.errors import LeaseLost, VoteError
 
 R = TypeVar("R")
 _TRIES = 5
-SECRET = "secret"
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +74,13 @@ class Office:
         if secret is None:
             raise VoteError("The project has no key of its own.", "Make it again.")
         self._secret = secret
+        self._address = ""
+
+    def asked_from(self, address: str) -> Office:
+        """The same office for requests that come from an address, which the log then names."""
+        here = copy(self)
+        here._address = address
+        return here
 
     def device(self, cookie: str | None) -> Device | None:
         """Whose browser it is that shows this device cookie; None: nobody's that is known."""
@@ -84,11 +92,11 @@ class Office:
 
     def leases(self, annotator_id: int) -> tuple[Lease, ...]:
         """What a person holds, after being given clips up to two; the one to show first."""
-        return self._do(annotator_id, lambda c, desk: tuple(assignment.fill(c, desk)))
+        return self._do(annotator_id, _fill)
 
-    def renew(self, annotator_id: int) -> int:
-        """Prolongs a person's leases; how many slots are held."""
-        return self._do(annotator_id, leasing.renew)
+    def renew(self, annotator_id: int) -> None:
+        """Prolongs what a person holds: clips to answer, and a tie to decide."""
+        self._do(annotator_id, leasing.renew)
 
     def answer(self, annotator_id: int, answer: Answer) -> Outcome:
         """Takes an answer and gives the next clip, in one transaction.
@@ -98,11 +106,15 @@ class Office:
         """
 
         def work(connection: Connection, desk: Desk) -> Outcome:
-            receipt = votes.submit(connection, desk, answer)
+            person = lock_annotator(connection, desk.annotator_id)
+            receipt = votes.submit(connection, desk, person, answer)
             feedback = None
             if receipt.purpose == "practice":
                 feedback = after_practice(connection, desk, receipt.clip_id)
-            return Outcome(receipt, tuple(assignment.fill(connection, desk)), feedback)
+                person = lock_annotator(connection, desk.annotator_id)  # they may be qualified now
+            is_first = answer.revises is None and receipt.purpose != "adjudication"
+            leases = assignment.fill(connection, desk, person, has_answered=is_first)
+            return Outcome(receipt, tuple(leases), feedback)
 
         return self._do(annotator_id, work)
 
@@ -110,8 +122,9 @@ class Office:
         """Gives a clip back for good, and the next one out."""
 
         def work(connection: Connection, desk: Desk) -> tuple[Lease, ...]:
+            person = lock_annotator(connection, desk.annotator_id)
             votes.decline(connection, desk, public_id, ticket)
-            return tuple(assignment.fill(connection, desk))
+            return tuple(assignment.fill(connection, desk, person))
 
         return self._do(annotator_id, work)
 
@@ -148,7 +161,12 @@ class Office:
         Raises:
             VoteError: see :func:`caer_build.annotation.votes.submit`.
         """
-        return self._do(annotator_id, lambda c, desk: votes.submit(c, desk, answer))
+
+        def work(connection: Connection, desk: Desk) -> Receipt:
+            person = lock_annotator(connection, desk.annotator_id)
+            return votes.submit(connection, desk, person, answer)
+
+        return self._do(annotator_id, work)
 
     def n_disputes(self, annotator_id: int, statuses: Collection[str]) -> int:
         """How many clips wait for this adjudicator; see :func:`adjudication.n_waiting`."""
@@ -157,15 +175,20 @@ class Office:
 
     def leave_dispute(self, annotator_id: int, public_id: str, ticket: str) -> None:
         """Passes a disputed clip on to other adjudicators."""
-        self._do(annotator_id, lambda c, desk: votes.decline(c, desk, public_id, ticket))
 
-    def refused(self, error: VoteError, annotator_id: int | None, address: str = "") -> None:
+        def work(connection: Connection, desk: Desk) -> None:
+            lock_annotator(connection, desk.annotator_id)
+            votes.decline(connection, desk, public_id, ticket)
+
+        self._do(annotator_id, work)
+
+    def refused(self, error: VoteError, annotator_id: int | None) -> None:
         """Logs that something was refused."""
         with self.database.writing() as connection:
             kind = "lease_lost" if isinstance(error, LeaseLost) else "refused"
             record(
                 connection, kind, self.clock(),
-                annotator_id=annotator_id, address=address, detail=error.message,
+                annotator_id=annotator_id, address=self._address, detail=error.message,
             )  # fmt: skip
 
     def _desk(self, annotator_id: int) -> Desk:
@@ -185,6 +208,11 @@ class Office:
                 self.refused(error, annotator_id)
                 raise
         raise AssertionError("unreachable")
+
+
+def _fill(connection: Connection, desk: Desk) -> tuple[Lease, ...]:
+    person = lock_annotator(connection, desk.annotator_id)
+    return tuple(assignment.fill(connection, desk, person))
 
 
 def _take_dispute(clip_id: str, connection: Connection, desk: Desk) -> Lease | None:

@@ -76,6 +76,7 @@ def overview(connection: Connection, now_ms: int) -> Overview:
             t.invitation,
             t.invitation.c.used_at.is_(None),
             t.invitation.c.revoked_at.is_(None),
+            t.invitation.c.annotator_id.is_(None),
             t.invitation.c.expires_at > now_ms,
         ),
         gold=count(t.clip, t.clip.c.gold_emotion.is_not(None)),

@@ -44,6 +44,8 @@ STEP_WORDS: Mapping[int, tuple[str, ...]] = {
 }
 _CHUNK = 500
 _PROJECT = "project"
+SECRET = "secret"
+"""the setting that holds the project's key for signing"""
 
 
 class ProjectSettings(BaseModel):
@@ -55,6 +57,9 @@ class ProjectSettings(BaseModel):
     votes_per_clip: int = Field(3, ge=1, le=25, description="different people a clip")
     confidence_steps: int = Field(5, description="5 or 11 steps of confidence")
     lease_s: int = Field(300, ge=30, le=86_400, description="a clip is kept for its annotator (s)")
+    begun_share: float = Field(
+        0.4, ge=0, le=1, description="share of clips that may be begun and not finished"
+    )
     gold_share: float = Field(0.05, ge=0, le=0.5, description="share of gold clips mixed in")
     repeat_share: float = Field(0.03, ge=0, le=0.5, description="share of own clips shown again")
     repeat_after: int = Field(50, ge=1, description="answers between a clip and its repeat")
@@ -201,11 +206,12 @@ def raise_votes(connection: Connection, clip_ids: Sequence[str], votes: int) -> 
         new = range(row.n_slots + 1, votes + 1)
         if not new:
             continue
-        connection.execute(insert(t.slot), [{"clip_id": clip_id, "slot": n} for n in new])
+        # The clip first: the database refuses a slot that its clip does not need.
         connection.execute(
             update(t.clip)
             .where(t.clip.c.clip_id == clip_id)
             .values(n_slots=votes, n_open=t.clip.c.n_open + len(new))
         )
+        connection.execute(insert(t.slot), [{"clip_id": clip_id, "slot": n} for n in new])
         changed += 1
     return changed

@@ -34,11 +34,11 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.sql import ColumnElement
 
 from caer_build.annotation import tables as t
-from caer_build.annotation.accounts import MAX_NAME
 from caer_build.annotation.database import Database
 from caer_build.annotation.devices import Device
 from caer_build.annotation.events import record
 from caer_build.annotation.passwords import is_right
+from caer_build.annotation.texts import MAX_NAME, folded
 from caer_build.errors import NotAllowed
 
 FAILED, FAILED_ON_DEVICE, THROTTLED = (
@@ -47,6 +47,8 @@ FAILED, FAILED_ON_DEVICE, THROTTLED = (
 WINDOW_MS = 15 * 60 * 1000
 BY_ADDRESS_AND_NAME, BY_ADDRESS, BY_DEVICE = 10, 50, 10
 SLOWED_FROM, BY_NAME = 20, 200
+_MOST_FOLDED = 3 * MAX_NAME
+"""characters; "ß" is two of them when it is folded, and a few letters are three"""
 _SLOWEST_S, _STEP_S = 4.0, 0.1
 
 
@@ -67,7 +69,7 @@ class Attempt:
     @property
     def called(self) -> str:
         """The name as it is looked up and logged."""
-        return self.name.strip().lower()[:MAX_NAME]
+        return folded(self.name)[:_MOST_FOLDED]
 
 
 def delay_s(database: Database, attempt: Attempt, now_ms: int) -> float:
@@ -104,7 +106,7 @@ def sign_in(database: Database, attempt: Attempt, password: str, now_ms: int) ->
 
 def _person(connection: Connection, attempt: Attempt) -> t.AnyRow | None:
     return connection.execute(
-        select(t.annotator).where(func.lower(t.annotator.c.name) == attempt.called)
+        select(t.annotator).where(t.annotator.c.name_key == attempt.called)
     ).first()
 
 

@@ -12,6 +12,7 @@ from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import Account, account, qualify, retire
 from caer_build.annotation.events import record
 from caer_build.annotation.leasing import take_back_all
+from caer_build.annotation.new_passwords import link_to_account
 from caer_build.errors import NotAllowed, VoteError
 
 
@@ -87,6 +88,16 @@ def practise_again(connection: Connection, annotator_id: int, by: int, now_ms: i
     )
     record(connection, "practice_again", now_ms, annotator_id=by, detail=str(annotator_id))
     return n_left
+
+
+def new_password_link(connection: Connection, annotator_id: int, by: int, now_ms: int) -> str:
+    """The token of a link with which a person sets a new password, once.
+
+    Raises:
+        NotAllowed: if ``by`` is no manager, or the person left or signs in without a password.
+    """
+    _require_manager(connection, by)
+    return link_to_account(connection, annotator_id, by, now_ms)
 
 
 def let_go(connection: Connection, annotator_id: int, by: int, now_ms: int) -> None:

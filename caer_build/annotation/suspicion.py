@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Literal
 
 from sqlalchemy import Connection, select
@@ -48,7 +48,8 @@ class Recent:
     """One of a person's latest answers.
 
     Attributes:
-        shown_ms: from when the clip appeared to the answer.
+        shown_ms: from when the clip appeared to the answer, as the page says, but never longer
+            than since the answer before it came.
     """
 
     clip_id: str
@@ -138,6 +139,7 @@ def recent_answers(connection: Connection, annotator_id: int) -> list[Recent]:
         select(
             t.vote.c.clip_id, t.vote.c.emotion, t.vote.c.flag, t.vote.c.confidence_step,
             (t.vote.c.answered_at - t.vote.c.shown_at).label("shown_ms"), t.clip.c.length_ms,
+            t.vote.c.received_at,
         )
         .join(t.clip, t.clip.c.clip_id == t.vote.c.clip_id)
         .where(
@@ -150,8 +152,15 @@ def recent_answers(connection: Connection, annotator_id: int) -> list[Recent]:
         )
         .order_by(t.vote.c.vote_id.desc())
         .limit(RECENT)
-    )  # fmt: skip
-    return [Recent(*row) for row in rows]
+    ).all()  # fmt: skip
+    found = []
+    for row, earlier in zip_longest(rows, rows[1:]):
+        shown_ms = row.shown_ms
+        if earlier is not None:
+            shown_ms = min(shown_ms, row.received_at - earlier.received_at)
+        said = (row.clip_id, row.emotion, row.flag, row.confidence_step)
+        found.append(Recent(*said, shown_ms, row.length_ms))
+    return found
 
 
 def _gold_answers(connection: Connection) -> dict[int, list[Checked]]:

@@ -9,15 +9,15 @@
       '----< errand >----'           gold, repeat, practice, adjudication: never counted
 
 "Exactly three different people" is not a habit of the code but a constraint: a slot is
-(clip, number), a person has at most one slot of a clip, and a vote that counts refers to the
-slot that its author holds. A clip that was withdrawn (see withdrawal.py) shows nobody, is open to
-nobody, and takes nothing new, whatever the code does. Times are integers: milliseconds since 1970,
-UTC.
+(clip, number), there are as many as the clip needs answers, a person has at most one slot of a
+clip, and a vote that counts refers to the slot that its author holds. A clip that was withdrawn
+(see withdrawal.py) shows nobody, is open to nobody, and takes nothing new, whatever the code does.
+Times are integers: milliseconds since 1970, UTC.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -38,7 +38,11 @@ from sqlalchemy import (
     text,
 )
 
+from caer_build.annotation.texts import folded
 from caer_build.records import EMOTIONS, VOTE_FLAGS, VOTE_PURPOSES
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.default import DefaultExecutionContext
 
 FLAGS, PURPOSES = VOTE_FLAGS, VOTE_PURPOSES
 ERRANDS = PURPOSES[1:]
@@ -61,6 +65,10 @@ metadata = MetaData(
 
 def _one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(v) for v in values)})"
+
+
+def _folded_name(context: DefaultExecutionContext) -> str:
+    return folded(context.get_current_parameters()["name"])  # type: ignore[no-untyped-call]
 
 
 setting = Table(
@@ -115,6 +123,13 @@ clip = Table(
         sqlite_where=text("n_open > 0"),
         postgresql_where=text("n_open > 0"),
     ),
+    # Clips that somebody began and others have to finish, and those that nobody began.
+    Index("ix_clip_begun", "position", "clip_id", "shot_id",
+          sqlite_where=text("n_open > 0 AND n_open < n_slots"),
+          postgresql_where=text("n_open > 0 AND n_open < n_slots")),
+    Index("ix_clip_fresh", "position", "clip_id", "shot_id",
+          sqlite_where=text("n_open > 0 AND n_open = n_slots"),
+          postgresql_where=text("n_open > 0 AND n_open = n_slots")),
     Index("ix_clip_shot", "shot_id"),
     Index("ix_clip_slots", "clip_id", "n_slots", "n_open", "withdrawn_at"),
     Index("ix_clip_withdrawn", "clip_id", sqlite_where=text("withdrawn_at IS NOT NULL"),
@@ -129,6 +144,8 @@ annotator = Table(
     Column("annotator_id", Number, primary_key=True, autoincrement=True),
     Column("alias", Text, nullable=False, unique=True, doc="what exports call this person"),
     Column("name", Text, nullable=False, unique=True, doc="to sign in with"),
+    Column("name_key", Text, default=_folded_name,
+           doc="the name, whatever its case; null: of somebody who cannot sign in"),
     Column("role", Text, nullable=False),
     Column("password_hash", Text, doc="argon2; null: signs in elsewhere"),
     Column("subject", Text, unique=True, doc="who an identity provider says it is"),
@@ -143,9 +160,12 @@ annotator = Table(
            doc="clips given out; seeds the next choice"),
     Column("frontier", Integer, nullable=False, server_default=text("0"),
            doc="position before which there was nothing to do"),
+    Column("answered_at", BigInteger,
+           doc="ms; when the last first answer at work was received: the next clip came after it"),
     Column("created_at", BigInteger, nullable=False, doc="ms"),
     CheckConstraint(_one_of("role", ROLES), "role"),
     CheckConstraint("(consented_at IS NULL) = (consent_sha256 IS NULL)", "consent"),
+    Index("ix_annotator_name_key", "name_key", unique=True),
 )  # fmt: skip
 
 knows_show = Table(
@@ -187,18 +207,24 @@ errand = Table(
     Column("annotator_id", ForeignKey("annotator.annotator_id"), nullable=False),
     Column("purpose", Text, nullable=False),
     Column("ticket", Text, nullable=False, unique=True),
+    Column("shown_as", Text,
+           doc="what the person's page calls the clip; null: by its public id, as everybody's"),
     Column("leased_at", BigInteger, nullable=False, doc="ms"),
+    Column("expires_at", BigInteger, doc="ms; null: given back or answered"),
     Column("answered", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("clip_id", "annotator_id", "purpose"),
     CheckConstraint(_one_of("purpose", ERRANDS), "purpose"),
     Index("ix_errand_open", "annotator_id", sqlite_where=text("NOT answered"),
           postgresql_where=text("NOT answered")),
+    Index("ix_errand_shown_as", "shown_as", unique=True),
 )  # fmt: skip
 
 # Word for word as in the indexes: by "answered = 0" SQLite does not find the one, and by a
 # parameter no plan that PostgreSQL keeps finds the other; both would read whole tables.
 IS_OPEN_ERRAND = text("NOT errand.answered")
 IS_WANTED = text("clip.n_open > 0")
+IS_BEGUN = text("clip.n_open > 0 AND clip.n_open < clip.n_slots")
+IS_FRESH = text("clip.n_open > 0 AND clip.n_open = clip.n_slots")
 
 declined = Table(
     "declined",
@@ -269,6 +295,8 @@ invitation = Table(
     metadata,
     Column("token_sha256", Text, primary_key=True, doc="the token itself is nowhere"),
     Column("role", Text, nullable=False),
+    Column("annotator_id", ForeignKey("annotator.annotator_id"),
+           doc="whose password it sets anew; null: it makes an account"),
     Column("note", Text, nullable=False, doc="whom it is meant for"),
     Column("created_by", ForeignKey("annotator.annotator_id")),
     Column("created_at", BigInteger, nullable=False, doc="ms"),
@@ -278,7 +306,7 @@ invitation = Table(
     Column("revoked_at", BigInteger, doc="ms; null: was not taken back"),
     CheckConstraint(_one_of("role", ROLES), "role"),
     CheckConstraint("used_at IS NULL OR revoked_at IS NULL", "end"),
-)
+)  # fmt: skip
 
 session = Table(
     "session",

@@ -11,8 +11,11 @@ from caer_build.errors import StoreError
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, version: str = "head") -> None:
     """Applies the migrations that the database lacks, inside the caller's transaction.
+
+    Args:
+        version: up to this one.
 
     Raises:
         StoreError: if the database was made by a newer version of this package.
@@ -25,7 +28,7 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, version)
     except CommandError as error:
         raise StoreError(
             f"The database of votes does not fit this version: {error}.",

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, exists, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import Account
-from caer_build.annotation.leasing import Lease
+from caer_build.annotation.leasing import CLIP_NAMED, Lease
 from caer_build.annotation.project import unpacked
 
 # Built once: building a statement costs more than running it.
-_CLIP = select(
-    t.clip.c.public_id,
+_CLIPS = select(
+    t.clip.c.clip_id,
     t.clip.c.width,
     t.clip.c.height,
     t.clip.c.length_ms,
     t.clip.c.has_audio,
     t.clip.c.faces,
-).where(t.clip.c.clip_id == bindparam("this_clip"))
+).where(t.clip.c.clip_id.in_(bindparam("these_clips", expanding=True)))
+_NAMED = select(t.clip.c.clip_id, t.clip.c.public_id).where(
+    t.clip.c.clip_id == CLIP_NAMED, t.clip.c.withdrawn_at.is_(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Task:
     Nothing here tells a gold clip, or a repeat, from another one.
 
     Attributes:
+        clip: what this page calls it.
         times_ms: when each frame is shown.
         boxes: of the target's face in each frame, (x1, y1, x2, y2) px, or None.
     """
@@ -47,8 +51,9 @@ class Task:
 
 def tasks(connection: Connection, leases: Sequence[Lease]) -> list[Task]:
     """What the page is told about the clips that are held, in their order."""
-    found = [connection.execute(_CLIP, {"this_clip": lease.clip_id}).one() for lease in leases]
-    return [_task(lease, clip) for lease, clip in zip(leases, found, strict=True)]
+    rows = connection.execute(_CLIPS, {"these_clips": [lease.clip_id for lease in leases]})
+    found = {row.clip_id: row for row in rows}
+    return [_task(lease, found[lease.clip_id]) for lease in leases]
 
 
 def _task(lease: Lease, clip: t.AnyRow) -> Task:
@@ -56,44 +61,48 @@ def _task(lease: Lease, clip: t.AnyRow) -> Task:
     nowhere: list[list[float] | None] = [None] * len(shown["times_ms"])
     boxes = next((face["boxes"] for face in shown["faces"] if face["target"]), nowhere)
     return Task(
-        clip=clip.public_id, ticket=lease.ticket, width=clip.width, height=clip.height,
+        clip=lease.public_id, ticket=lease.ticket, width=clip.width, height=clip.height,
         length_ms=clip.length_ms, has_audio=clip.has_audio, times_ms=shown["times_ms"],
         boxes=boxes, is_practice=lease.purpose == "practice",
     )  # fmt: skip
 
 
-def may_watch(connection: Connection, account: Account, public_id: str) -> bool:
-    """Whether a person may see the clip: holds it, answered it last, or reviews clips.
+def watchable(connection: Connection, account: Account, name: str, now_ms: int) -> str | None:
+    """The public id of the clip that this person's page calls so, if they may see it now.
 
-    A clip that was withdrawn is nobody's to see.
-    A practice clip that was answered stays open, for its feedback speaks about it.
+    They may while they hold it, after it was their last answer (which undo shows again), and if
+    they review clips. A clip that was withdrawn is nobody's to see. A practice clip that was
+    answered stays open, for its feedback speaks about it.
     """
     me = account.annotator_id
-    named = (t.clip.c.public_id == public_id, t.clip.c.withdrawn_at.is_(None))
-    clip_id = connection.scalar(select(t.clip.c.clip_id).where(*named))
-    if clip_id is None:
-        return False
+    clip = connection.execute(_NAMED, {"name": name, "me": me}).first()
+    if clip is None:
+        return None
     if account.role == "manager":
-        return True
+        return str(clip.public_id)
     holds = exists().where(
-        t.slot.c.clip_id == clip_id,
+        t.slot.c.clip_id == clip.clip_id,
         t.slot.c.annotator_id == me,
-        t.slot.c.expires_at.is_not(None),
+        t.slot.c.expires_at >= now_ms,
     )
     runs = exists().where(
-        t.errand.c.clip_id == clip_id,
+        t.errand.c.clip_id == clip.clip_id,
         t.errand.c.annotator_id == me,
-        or_(~t.errand.c.answered, t.errand.c.purpose.in_(("practice", "adjudication"))),
+        or_(
+            t.errand.c.expires_at >= now_ms,
+            t.errand.c.purpose == "practice",
+            and_(t.errand.c.purpose == "adjudication", t.errand.c.answered),
+        ),
     )
     if connection.scalar(select(or_(holds, runs))):
-        return True
+        return str(clip.public_id)
     last = connection.scalar(
         select(t.vote.c.clip_id)
         .where(t.vote.c.annotator_id == me)
         .order_by(t.vote.c.vote_id.desc())
         .limit(1)
     )
-    return bool(last == clip_id)
+    return str(clip.public_id) if last == clip.clip_id else None
 
 
 def practice_is_failed(connection: Connection, annotator_id: int) -> bool:

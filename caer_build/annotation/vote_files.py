@@ -1,8 +1,13 @@
-"""Votes in files: CSV, JSON lines and Parquet, all with the columns of :class:`Vote`."""
+"""Votes in files: CSV, JSON lines and Parquet, all with the columns of :class:`Vote`.
+
+Our own exports have all of them. A file that was made elsewhere needs the clip, the annotator, the
+answer and the confidence; what it does not say is filled in by :class:`Elsewhere`.
+"""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +22,8 @@ from caer_build.errors import SchemaError
 from caer_build.records import Vote
 
 COLUMNS = tuple(name for name in Vote.__dataclass_fields__ if name != "table")
+NEEDED = ("clip_id", "annotator_id", "emotion", "confidence_step")
+"""of a file that was made elsewhere"""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 """what a spreadsheet would run, or take off, at the start of a cell"""
 _BATCH = 10_000
@@ -38,14 +45,46 @@ class Entry:
     problem: str = ""
 
 
-Reader: TypeAlias = Callable[[Path], Iterator[Entry]]
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What stands for columns that a file does not have, or that are empty where they must not be.
+
+    Attributes:
+        confidence_steps: of the project.
+        now_ms: when answers were given of which nothing is said.
+    """
+
+    confidence_steps: int
+    now_ms: int
+
+    def completed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A row with all columns, for whose answers of one person and clip there is one name: the
+        same file can be taken in again, and is known."""
+        said = {name: value for name, value in values.items() if value is not None}
+        answered_at = said.get("answered_at", said.get("received_at", self.now_ms))
+        found: dict[str, Any] = dict.fromkeys(COLUMNS) | {
+            "vote_id": 0, "purpose": "vote", "revision": 1,
+            "confidence_steps": self.confidence_steps, "shown_at": answered_at,
+            "answered_at": answered_at, "received_at": answered_at, "play_count": 0, "speed": 100,
+            "audio_on": False, **said,
+        }  # fmt: skip
+        about = (found[name] for name in ("clip_id", "annotator_id", "purpose", "revision"))
+        digest = hashlib.sha256(json.dumps([str(part) for part in about]).encode()).hexdigest()
+        found["request_id"] = found["request_id"] or f"elsewhere-{digest[:32]}"
+        return found
 
 
-def entry(place: str, values: object, *, strict: bool = False) -> Entry:
+Reader: TypeAlias = Callable[[Path, Elsewhere | None], Iterator[Entry]]
+
+
+def entry(
+    place: str, values: object, elsewhere: Elsewhere | None = None, *, strict: bool = False
+) -> Entry:
     """The entry of a row that was read.
 
     Args:
         values: by column.
+        elsewhere: None: all columns must be there.
         strict: texts that look like numbers are no numbers.
     """
     if not isinstance(values, Mapping):
@@ -53,10 +92,11 @@ def entry(place: str, values: object, *, strict: bool = False) -> Entry:
     strange = sorted(map(str, set(values) - set(COLUMNS)))
     if strange:
         return Entry(place, None, f"Unknown columns: {', '.join(strange)}.")
+    row = dict(values) if elsewhere is None else elsewhere.completed(values)
     try:
         if strict:
-            return Entry(place, _vote.validate_json(json.dumps(values), strict=True))
-        return Entry(place, _vote.validate_python(dict(values)))
+            return Entry(place, _vote.validate_json(json.dumps(row), strict=True))
+        return Entry(place, _vote.validate_python(row))
     except SchemaError as error:
         return Entry(place, None, error.message)
     except ValidationError as error:
@@ -64,7 +104,7 @@ def entry(place: str, values: object, *, strict: bool = False) -> Entry:
         return Entry(place, None, f"{'; '.join(found)}.")
 
 
-def read_csv(file: Path) -> Iterator[Entry]:
+def read_csv(file: Path, elsewhere: Elsewhere | None = None) -> Iterator[Entry]:
     """Entries of a CSV file in UTF-8 with a header.
 
     Raises:
@@ -74,7 +114,7 @@ def read_csv(file: Path) -> Iterator[Entry]:
         reader = csv.reader(lines, strict=True)
         try:
             header = next(reader, [])
-            _check_columns(file, header)
+            _check_columns(file, header, elsewhere)
             for cells in reader:
                 place = f"line {reader.line_num}"
                 if len(cells) != len(header):
@@ -82,14 +122,14 @@ def read_csv(file: Path) -> Iterator[Entry]:
                     yield Entry(place, None, problem)
                     continue
                 said = [c.removeprefix("'") or None for c in cells]
-                yield entry(place, dict(zip(header, said, strict=True)))
+                yield entry(place, dict(zip(header, said, strict=True)), elsewhere)
         except (csv.Error, UnicodeDecodeError) as error:
             raise SchemaError(
                 f"{file}, line {reader.line_num + 1}: this is no CSV in UTF-8: {error}."
             ) from error
 
 
-def read_jsonl(file: Path) -> Iterator[Entry]:
+def read_jsonl(file: Path, elsewhere: Elsewhere | None = None) -> Iterator[Entry]:
     """Entries of a file with one JSON object a line; empty lines are passed over."""
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -101,10 +141,10 @@ def read_jsonl(file: Path) -> Iterator[Entry]:
             except (ValueError, RecursionError) as error:
                 yield Entry(place, None, f"This is no JSON: {error}.")
                 continue
-            yield entry(place, values, strict=True)
+            yield entry(place, values, elsewhere, strict=True)
 
 
-def read_parquet(file: Path) -> Iterator[Entry]:
+def read_parquet(file: Path, elsewhere: Elsewhere | None = None) -> Iterator[Entry]:
     """Entries of a Parquet file.
 
     Raises:
@@ -115,12 +155,12 @@ def read_parquet(file: Path) -> Iterator[Entry]:
 
     try:
         with pq.ParquetFile(file) as table:
-            _check_columns(file, table.schema_arrow.names)
+            _check_columns(file, table.schema_arrow.names, elsewhere)
             number = 0
             for batch in table.iter_batches(_BATCH):
                 for row in batch.to_pylist():
                     number += 1
-                    yield entry(f"row {number}", row)
+                    yield entry(f"row {number}", row, elsewhere)
     except (pa.ArrowException, OSError) as error:
         raise SchemaError(f"{file} is no Parquet file that can be read: {error}.") from error
 
@@ -175,12 +215,13 @@ def _cell(value: Any) -> str:
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
 
 
-def _check_columns(file: Path, names: Sequence[str]) -> None:
-    missing = [name for name in COLUMNS if name not in names]
+def _check_columns(file: Path, names: Sequence[str], elsewhere: Elsewhere | None) -> None:
+    needed = COLUMNS if elsewhere is None else NEEDED
+    missing = [name for name in needed if name not in names]
     strange = sorted({name for name in names if name not in COLUMNS or names.count(name) > 1})
     if missing or strange:
         raise SchemaError(
             f"{file} has not the columns of votes: missing {missing or 'none'}, "
             f"unknown or twice {strange or 'none'}.",
-            f"Expected {', '.join(COLUMNS)}.",
+            f"Expected {', '.join(needed)}. A file of votes may have {', '.join(COLUMNS)}.",
         )

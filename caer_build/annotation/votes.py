@@ -2,16 +2,23 @@
 
 Nothing is ever overwritten. A change of mind is a new revision of the same vote; an answer that
 is sent twice is taken once; one that comes too late is refused with a sentence that says so.
+
+What a page says about itself (played, heard, shown for so long) is believed as far as the server's
+own clock allows it. A page shows a clip when the server has the answer for the one before, so
+between these two moments the clip must have had the time to be heard once. What comes sooner is
+refused, not only flagged: the times are the server's own, so a browser's wrong clock has no part
+in it, and who waits a moment and sends again loses nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import (
     BindParameter,
     Connection,
+    and_,
     bindparam,
     delete,
     func,
@@ -22,14 +29,20 @@ from sqlalchemy import (
 )
 
 from caer_build.annotation import tables as t
-from caer_build.annotation.leasing import Desk, Lease, lock_annotator, take_back_one, take_slot
-from caer_build.annotation.tickets import is_genuine, issue
+from caer_build.annotation.answers import Answer
+from caer_build.annotation.leasing import (
+    CLIP_NAMED,
+    IS_ANOTHERS,
+    Desk,
+    Lease,
+    take_back_one,
+    take_slot,
+)
+from caer_build.annotation.tickets import is_genuine, issued_ms
 from caer_build.errors import DuplicateVote, LeaseLost, NotAllowed, VoteError
-from caer_build.records import EMOTIONS
 
-_MAX_REASON = 500
-_MAX_MS = 24 * 3600 * 1000
-_SPEEDS = range(50, 151)
+_SLACK_MS, _SLACK_SHARE = 250, 0.05
+"""A player may call a clip over a few frames before its end, and its clock is not the server's."""
 # In one order everywhere, so that two people who meet twice never wait for each other.
 _MEET = text(
     "INSERT INTO pair (first, second, n_clips) "
@@ -41,37 +54,78 @@ _MEET = text(
 _ME: BindParameter[int] = bindparam("me")
 _CLIP: BindParameter[str] = bindparam("this_clip")
 # Built once: building a statement costs more than running it.
-_CLIP_BY_NAME = (
-    select(t.clip.c.clip_id, t.clip.c.has_audio, t.clip.c.withdrawn_at)
-    .where(t.clip.c.public_id == bindparam("name"))
-    .with_for_update(key_share=True)
+_before = t.vote.alias("before")
+_SENT = (
+    select(
+        t.clip.c.clip_id,
+        t.clip.c.has_audio,
+        t.clip.c.length_ms,
+        t.clip.c.withdrawn_at,
+        t.errand.c.errand_id,
+        t.errand.c.purpose,
+        t.errand.c.answered.label("is_done"),
+        IS_ANOTHERS.label("is_anothers"),
+        t.slot.c.slot,
+        t.slot.c.answered,
+        _before.c.vote_id,
+        _before.c.annotator_id.label("by"),
+        _before.c.clip_id.label("about"),
+        _before.c.purpose.label("taken_as"),
+        _before.c.revision,
+        *(_before.c[name] for name in ("emotion", "flag", "reason", "confidence_step")),
+    )
+    .join_from(
+        t.clip,
+        t.errand,
+        and_(
+            t.errand.c.ticket == bindparam("ticket"),
+            t.errand.c.clip_id == t.clip.c.clip_id,
+            t.errand.c.annotator_id == _ME,
+        ),
+        isouter=True,
+    )
+    .join(
+        t.slot,
+        and_(t.slot.c.clip_id == t.clip.c.clip_id, t.slot.c.annotator_id == _ME),
+        isouter=True,
+    )
+    .join(_before, _before.c.request_id == bindparam("request"), isouter=True)
+    .where(t.clip.c.clip_id == CLIP_NAMED)
+    # Locked, so that people who answer one clip at once are counted with each other.
+    .with_for_update(key_share=True, of=t.clip)
 )
-_BY_REQUEST = select(t.vote).where(t.vote.c.request_id == bindparam("request"))
-_OPEN_ERRAND = (
-    select(t.errand)
-    .where(t.errand.c.annotator_id == _ME, t.errand.c.clip_id == _CLIP, ~t.errand.c.answered)
-    .order_by(t.errand.c.errand_id)
-    .limit(1)
-)
+"""all that decides about an answer: its clip, the errand and slot of its author, and whether the
+same request came before"""
 _END_ERRAND = (
-    update(t.errand).where(t.errand.c.errand_id == bindparam("this_errand")).values(answered=True)
-)
-_MY_SLOT = (
-    select(t.slot)
-    .where(t.slot.c.clip_id == _CLIP, t.slot.c.annotator_id == _ME)
-    .with_for_update(key_share=True)
+    update(t.errand)
+    .where(t.errand.c.errand_id == bindparam("this_errand"))
+    .values(answered=True, expires_at=None)
 )
 _FILL_SLOT = (
     update(t.slot)
-    .where(t.slot.c.clip_id == _CLIP, t.slot.c.annotator_id == _ME)
+    .where(t.slot.c.clip_id == _CLIP, t.slot.c.annotator_id == _ME, ~t.slot.c.answered)
     .values(answered=True, expires_at=None)
+    .returning(t.slot.c.slot)
 )
 _MY_VOTE = (
     select(t.vote.c.vote_id).where(t.vote.c.annotator_id == _ME, t.vote.c.clip_id == _CLIP).limit(1)
 )
 _LAST = (
-    select(t.vote, t.clip.c.public_id, t.clip.c.withdrawn_at)
+    select(
+        t.vote,
+        func.coalesce(t.errand.c.shown_as, t.clip.c.public_id).label("public_id"),
+        t.clip.c.withdrawn_at,
+    )
     .join(t.clip, t.clip.c.clip_id == t.vote.c.clip_id)
+    .join(
+        t.errand,
+        and_(
+            t.errand.c.clip_id == t.vote.c.clip_id,
+            t.errand.c.annotator_id == t.vote.c.annotator_id,
+            t.errand.c.purpose == t.vote.c.purpose,
+        ),
+        isouter=True,
+    )
     .where(
         t.vote.c.annotator_id == _ME,
         t.vote.c.purpose != "practice",
@@ -80,66 +134,11 @@ _LAST = (
     .order_by(t.vote.c.vote_id.desc())
     .limit(1)
 )
+_ADJUDICATED = select(t.vote.c.vote_id).where(
+    t.vote.c.purpose == "adjudication", t.vote.c.clip_id == _CLIP, t.vote.c.annotator_id != _ME
+)
 _NEW_VOTE = insert(t.vote).returning(t.vote.c.vote_id)
 _SAID = ("emotion", "flag", "reason", "confidence_step")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a person sends for one clip.
-
-    Attributes:
-        request_id: made by the sender, the same when the same answer is sent again.
-        public_id, ticket: of the lease.
-        emotion: one of the seven; or ``flag``: "cannot_tell" or "broken", with a ``reason``.
-        confidence_step: 0-based; of an emotion only.
-        shown_ms: how long the clip was on the screen.
-        waited_ms: how long ago it was answered, when the connection was lost meanwhile.
-        play_count: how often it was played to its end.
-        heard: whether it was once played from start to end at normal speed, with the sound on
-            where it has any.
-        speed: the last one used, percent.
-        revises: the vote that this one replaces, after an undo.
-
-    Raises:
-        VoteError: if it is no answer at all.
-    """
-
-    request_id: str
-    public_id: str
-    ticket: str
-    emotion: str | None
-    flag: str | None
-    reason: str | None
-    confidence_step: int | None
-    shown_ms: int
-    waited_ms: int
-    play_count: int
-    heard: bool
-    speed: int
-    audio_on: bool
-    revises: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 8 <= len(self.request_id) <= 64:
-            raise VoteError("An answer needs a request_id of 8 to 64 characters.")
-        if (self.emotion is None) == (self.flag is None):
-            raise VoteError("Choose one of the emotions, or say why you cannot.")
-        if self.emotion is not None and self.emotion not in EMOTIONS:
-            raise VoteError(f"Expected one of {', '.join(EMOTIONS)}.")
-        if self.flag is not None and self.flag not in t.FLAGS:
-            raise VoteError(f"Expected one of {', '.join(t.FLAGS)}.")
-        if (self.flag == "broken") != bool(self.reason):
-            raise VoteError("A broken clip needs a reason, and nothing else has one.")
-        if self.reason is not None and len(self.reason) > _MAX_REASON:
-            raise VoteError(f"A reason may have {_MAX_REASON} characters.")
-        if (self.emotion is None) != (self.confidence_step is None):
-            raise VoteError("Say how sure you are of the emotion.")
-        for ms in (self.shown_ms, self.waited_ms):
-            if not 0 <= ms <= _MAX_MS:
-                raise VoteError("Times are milliseconds, at most a day.")
-        if not 0 <= self.play_count <= 10_000 or self.speed not in _SPEEDS:
-            raise VoteError("Plays are counted from 0, speeds are 50 to 150 percent.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +151,26 @@ class Receipt:
     revision: int
 
 
-def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """As what an answer is taken.
+
+    Attributes:
+        since_ms: since when its author can have had the clip before them, by the server's clock.
+    """
+
+    since_ms: int
+    clip_id: str
+    purpose: str
+    slot: int | None = None
+    revision: int = 1
+
+
+def submit(connection: Connection, desk: Desk, person: t.AnyRow, answer: Answer) -> Receipt:
     """Takes an answer. The same request again gives the same receipt.
+
+    Args:
+        person: the row of who sends it, see :func:`caer_build.annotation.leasing.lock_annotator`.
 
     Raises:
         LeaseLost: if somebody else has the clip now, or it was taken back or withdrawn.
@@ -161,30 +178,36 @@ def submit(connection: Connection, desk: Desk, answer: Answer) -> Receipt:
         NotAllowed: if the clip was never given to this person, or was not heard.
         VoteError: if there is no such step of confidence.
     """
-    person = lock_annotator(connection, desk.annotator_id)
-    clip = _clip_of(connection, desk, answer.public_id, answer.ticket)
-    before = connection.execute(_BY_REQUEST, {"request": answer.request_id}).first()
-    if before is not None:
-        return _again(before, desk, clip.clip_id, answer)
-    if clip.withdrawn_at is not None:
+    sent = _sent(connection, desk, answer.public_id, answer.ticket, answer.request_id)
+    if sent.vote_id is not None:
+        return _again(sent, desk, answer)
+    if sent.withdrawn_at is not None:
         raise LeaseLost(
             "This clip was taken out of the project while you had it, so your answer could not be "
             "taken.",
             "Go on with the next clip.",
         )
-    _check(desk, clip, answer)
+    is_adjudication = sent.purpose == "adjudication"
+    since_ms = _given_ms(desk, answer.ticket)
+    if not is_adjudication:
+        since_ms = max(since_ms, person.answered_at or 0)
+    _check(desk, sent, answer)
     if answer.revises is not None:
-        return _revise(connection, desk, clip.clip_id, answer)
-    errand = _open_errand(connection, desk.annotator_id, clip.clip_id)
-    if errand is not None:
-        connection.execute(_END_ERRAND, {"this_errand": errand.errand_id})
-        return _insert(connection, desk, answer, clip_id=clip.clip_id, purpose=errand.purpose)
+        return _revise(connection, desk, sent.clip_id, answer)
+    if answer.flag != "broken" and not _may_be_heard(desk, sent, since_ms):
+        raise NotAllowed(
+            "Less time has passed than this clip takes to be heard once.",
+            "Hear it to its end, and send your answer again.",
+        )
+    taken = Taken(since_ms, sent.clip_id, "vote")
+    if sent.errand_id is not None:
+        _end_errand(connection, desk, sent)
+        return _insert(connection, desk, answer, replace(taken, purpose=sent.purpose))
     if person.qualified_at is None:
         raise LeaseLost("This clip was taken out of your practice.", "Go on with the next clip.")
-    slot = _own_slot(connection, desk, clip.clip_id)
-    connection.execute(_FILL_SLOT, {"this_clip": clip.clip_id, "me": desk.annotator_id})
-    receipt = _insert(connection, desk, answer, clip_id=clip.clip_id, purpose="vote", slot=slot)
-    connection.execute(_MEET, {"me": desk.annotator_id, "this_clip": clip.clip_id})
+    slot = _fill_slot(connection, desk, sent)
+    receipt = _insert(connection, desk, answer, replace(taken, slot=slot))
+    connection.execute(_MEET, {"me": desk.annotator_id, "this_clip": sent.clip_id})
     return receipt
 
 
@@ -195,26 +218,24 @@ def decline(connection: Connection, desk: Desk, public_id: str, ticket: str) -> 
         NotAllowed: if the clip was never given to this person.
         DuplicateVote: if it is answered already.
     """
-    lock_annotator(connection, desk.annotator_id)
-    clip = _clip_of(connection, desk, public_id, ticket)
-    if clip.withdrawn_at is not None:
+    sent = _sent(connection, desk, public_id, ticket)
+    if sent.withdrawn_at is not None:
         return
     me = desk.annotator_id
     declined = connection.scalar(
         select(t.declined.c.at).where(
-            t.declined.c.clip_id == clip.clip_id, t.declined.c.annotator_id == me
+            t.declined.c.clip_id == sent.clip_id, t.declined.c.annotator_id == me
         )
     )
     if declined is not None:
         return
-    errand = _open_errand(connection, me, clip.clip_id)
-    if errand is not None:
-        connection.execute(delete(t.errand).where(t.errand.c.errand_id == errand.errand_id))
-    elif _answered(connection, me, clip.clip_id):
+    if sent.errand_id is not None and not sent.is_done:
+        connection.execute(delete(t.errand).where(t.errand.c.errand_id == sent.errand_id))
+    elif _answered(connection, me, sent.clip_id):
         raise DuplicateVote("You have answered this clip already.", "Undo changes an answer.")
-    take_back_one(connection, me, clip.clip_id)
+    take_back_one(connection, me, sent.clip_id)
     connection.execute(
-        insert(t.declined).values(clip_id=clip.clip_id, annotator_id=me, at=desk.now_ms)
+        insert(t.declined).values(clip_id=sent.clip_id, annotator_id=me, at=desk.now_ms)
     )
 
 
@@ -235,19 +256,36 @@ def reopen(connection: Connection, desk: Desk) -> tuple[Lease, Mapping[str, obje
     last = last_answer(connection, desk.annotator_id)
     if last is None:
         return None
-    ticket = issue(desk.secret, desk.annotator_id, last.public_id)
-    said = {name: getattr(last, name) for name in (*_SAID, "vote_id", "play_count", "audio_on")}
+    said = {name: getattr(last, name) for name in (*_SAID, "request_id", "play_count", "audio_on")}
+    ticket = desk.ticket(last.public_id)
     return Lease(ticket, last.clip_id, last.public_id, last.purpose, last.received_at), said
 
 
-def _clip_of(connection: Connection, desk: Desk, public_id: str, ticket: str) -> t.AnyRow:
+def _sent(
+    connection: Connection, desk: Desk, public_id: str, ticket: str, request_id: str = ""
+) -> t.AnyRow:
     if not is_genuine(ticket, desk.secret, desk.annotator_id, public_id):
         raise NotAllowed("This clip was not given to you.")
-    # Locked, so that people who answer one clip at once are counted with each other.
-    clip = connection.execute(_CLIP_BY_NAME, {"name": public_id}).first()
-    if clip is None:
+    given = {"name": public_id, "me": desk.annotator_id, "ticket": ticket, "now": desk.now_ms}
+    sent = connection.execute(_SENT, given | {"request": request_id}).first()
+    if sent is None:
         raise NotAllowed("This clip was not given to you.")
-    return clip
+    return sent
+
+
+def _given_ms(desk: Desk, ticket: str) -> int:
+    """When the clip was given to this person; 0: that is not known.
+
+    Tickets of earlier versions hold a random number in this place, mostly far beyond now.
+    """
+    given_ms = issued_ms(ticket)
+    return given_ms if given_ms <= desk.now_ms else 0
+
+
+def _may_be_heard(desk: Desk, clip: t.AnyRow, since_ms: int) -> bool:
+    """Whether since then there was time for it, by the server's clock."""
+    least_ms = clip.length_ms * (1 - _SLACK_SHARE) - _SLACK_MS
+    return bool(desk.now_ms - since_ms >= least_ms)
 
 
 def _check(desk: Desk, clip: t.AnyRow, answer: Answer) -> None:
@@ -262,20 +300,20 @@ def _check(desk: Desk, clip: t.AnyRow, answer: Answer) -> None:
         raise NotAllowed("Turn the sound on: the voice is part of the clip.")
 
 
-def _again(before: t.AnyRow, desk: Desk, clip_id: str, answer: Answer) -> Receipt:
+def _again(sent: t.AnyRow, desk: Desk, answer: Answer) -> Receipt:
     """The receipt of an answer that was taken already, if it is the same one."""
-    same = (before.annotator_id, before.clip_id) == (desk.annotator_id, clip_id) and all(
-        getattr(before, name) == getattr(answer, name) for name in _SAID
+    same = (sent.by, sent.about) == (desk.annotator_id, sent.clip_id) and all(
+        getattr(sent, name) == getattr(answer, name) for name in _SAID
     )
     if not same:
         raise DuplicateVote("This request was used for another answer.", "Send a new one.")
-    return Receipt(before.vote_id, before.clip_id, before.purpose, before.revision)
+    return Receipt(sent.vote_id, sent.clip_id, sent.taken_as, sent.revision)
 
 
 def _revise(connection: Connection, desk: Desk, clip_id: str, answer: Answer) -> Receipt:
     old = connection.execute(
         select(t.vote).where(
-            t.vote.c.vote_id == answer.revises,
+            t.vote.c.request_id == answer.revises,
             t.vote.c.annotator_id == desk.annotator_id,
             t.vote.c.clip_id == clip_id,
         )
@@ -291,14 +329,24 @@ def _revise(connection: Connection, desk: Desk, clip_id: str, answer: Answer) ->
     )
     if old.revision != newest:
         raise DuplicateVote("This answer was changed already, in another window.")
-    return _insert(
-        connection, desk, answer,
-        clip_id=clip_id, purpose=old.purpose, slot=old.slot, revision=old.revision + 1,
-    )  # fmt: skip
+    since_ms = max(old.received_at, _given_ms(desk, answer.ticket))
+    taken = Taken(since_ms, clip_id, old.purpose, old.slot, old.revision + 1)
+    return _insert(connection, desk, answer, taken)
 
 
-def _open_errand(connection: Connection, annotator_id: int, clip_id: str) -> t.AnyRow | None:
-    return connection.execute(_OPEN_ERRAND, {"me": annotator_id, "this_clip": clip_id}).first()
+def _end_errand(connection: Connection, desk: Desk, sent: t.AnyRow) -> None:
+    """Takes the answer of an errand: by its own ticket only, and of a tie that is still theirs."""
+    if sent.is_done:
+        raise DuplicateVote("You have answered this clip already.", "Undo changes an answer.")
+    if sent.purpose == "adjudication":
+        others = {"this_clip": sent.clip_id, "me": desk.annotator_id}
+        if sent.is_anothers or connection.execute(_ADJUDICATED, others).first() is not None:
+            raise LeaseLost(
+                "This clip waited for you too long and was given to another adjudicator, so your "
+                "answer could not be taken.",
+                "Go on with the next clip.",
+            )
+    connection.execute(_END_ERRAND, {"this_errand": sent.errand_id})
 
 
 def _answered(connection: Connection, annotator_id: int, clip_id: str) -> bool:
@@ -306,45 +354,42 @@ def _answered(connection: Connection, annotator_id: int, clip_id: str) -> bool:
     return connection.scalar(_MY_VOTE, given) is not None
 
 
-def _own_slot(connection: Connection, desk: Desk, clip_id: str) -> int:
-    """The slot that an answer may fill: the person's own, else one that is open still."""
-    me = desk.annotator_id
-    mine = {"me": me, "this_clip": clip_id}
-    row = connection.execute(_MY_SLOT, mine).first()
-    if row is None and _answered(connection, me, clip_id):
+def _fill_slot(connection: Connection, desk: Desk, sent: t.AnyRow) -> int:
+    """The slot that an answer fills: the person's own, else one that is open still."""
+    mine = {"me": desk.annotator_id, "this_clip": sent.clip_id}
+    if sent.answered:
         raise DuplicateVote("You have answered this clip already.", "Undo changes an answer.")
-    if row is None and take_slot(connection, desk, clip_id) is not None:
-        row = connection.execute(_MY_SLOT, mine).first()
-    if row is None:
+    slot = None
+    if sent.slot is not None:
+        # It may have been taken back in the moment between the look and the lock.
+        slot = connection.scalar(_FILL_SLOT, mine)
+    if slot is None:
+        if _answered(connection, desk.annotator_id, sent.clip_id):
+            raise DuplicateVote("You have answered this clip already.", "Undo changes an answer.")
+        if take_slot(connection, desk, sent.clip_id) is not None:
+            slot = connection.scalar(_FILL_SLOT, mine)
+    if slot is None:
         raise LeaseLost(
             "This clip waited for you too long and was given to somebody else, so your answer "
             "could not be taken.",
             "Go on with the next clip.",
         )
-    if row.answered:
-        raise DuplicateVote("You have answered this clip already.", "Undo changes an answer.")
-    return int(row.slot)
+    return int(slot)
 
 
-def _insert(
-    connection: Connection,
-    desk: Desk,
-    answer: Answer,
-    *,
-    clip_id: str,
-    purpose: str,
-    slot: int | None = None,
-    revision: int = 1,
-) -> Receipt:
-    answered_at = desk.now_ms - answer.waited_ms
+def _insert(connection: Connection, desk: Desk, answer: Answer, taken: Taken) -> Receipt:
+    # A browser says how long ago it was, but nobody answers before they were shown it, nor was
+    # shown it before they had it: hours worked are counted from these times.
+    answered_at = max(desk.now_ms - answer.waited_ms, taken.since_ms)
     row = {
-        "request_id": answer.request_id, "clip_id": clip_id, "annotator_id": desk.annotator_id,
-        "purpose": purpose, "slot": slot, "revision": revision, "emotion": answer.emotion,
-        "flag": answer.flag, "reason": answer.reason, "confidence_step": answer.confidence_step,
+        "request_id": answer.request_id, "clip_id": taken.clip_id,
+        "annotator_id": desk.annotator_id, "purpose": taken.purpose, "slot": taken.slot,
+        "revision": taken.revision, "emotion": answer.emotion, "flag": answer.flag,
+        "reason": answer.reason, "confidence_step": answer.confidence_step,
         "confidence_steps": desk.settings.confidence_steps,
-        "shown_at": answered_at - answer.shown_ms, "answered_at": answered_at,
-        "received_at": desk.now_ms, "play_count": answer.play_count, "speed": answer.speed,
-        "audio_on": answer.audio_on,
+        "shown_at": max(answered_at - answer.shown_ms, taken.since_ms),
+        "answered_at": answered_at, "received_at": desk.now_ms,
+        "play_count": answer.play_count, "speed": answer.speed, "audio_on": answer.audio_on,
     }  # fmt: skip
     vote_id: int = connection.execute(_NEW_VOTE, row).scalar_one()
-    return Receipt(vote_id, clip_id, purpose, revision)
+    return Receipt(vote_id, taken.clip_id, taken.purpose, taken.revision)

@@ -33,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("init")(init)
     group.command("invite")(invite)
     group.command("revoke")(revoke)
+    group.command("new-password")(new_password)
     group.command("serve")(serve)
     group.command("status")(status)
     group.command("import")(import_votes)
@@ -124,14 +125,15 @@ def revoke(
 
     Whoever opens it is told so. If several were made for that name, all are taken back.
     """
-    from caer_build.annotation.accounts import MAX_NAME, open_invitations
+    from caer_build.annotation.accounts import open_invitations
     from caer_build.annotation.accounts import revoke as take_back
     from caer_build.annotation.office import now_ms
+    from caer_build.annotation.texts import MAX_NAME
     from caer_build.errors import VoteError
 
     with opened(work, db) as (_, database), database.writing() as connection:
         unused = open_invitations(connection, now_ms())
-        theirs = [invitation for invitation in unused if invitation.note == name[:MAX_NAME]]
+        theirs = [invitation for invitation in unused if invitation.note == name.strip()[:MAX_NAME]]
         if not theirs:
             notes = ", ".join(repr(invitation.note) for invitation in unused) or "none at all"
             raise VoteError(
@@ -141,6 +143,36 @@ def revoke(
         for invitation in theirs:
             take_back(connection, invitation.token_sha256, None, now_ms())
     typer.echo(f"{len(theirs)} links were taken back.")
+
+
+def new_password(
+    work: Work,
+    name: Annotated[str, typer.Option("--for", help="The name with which they sign in.")],
+    db: Db = None,
+) -> None:
+    """Print a link with which somebody who forgot their password sets another, once.
+
+    Example: [bold]caer annotate new-password work --for "Ada"[/bold]
+
+    The account stays the same one, with its answers. Do not invite them a second time: as two
+    accounts, one person could vote on one clip twice.
+    """
+    from caer_build.annotation.accounts import everyone
+    from caer_build.annotation.new_passwords import LINK_DAYS, link_to_account
+    from caer_build.annotation.office import now_ms
+    from caer_build.annotation.texts import folded
+    from caer_build.annotation.whereabouts import DEFAULT_BASE_URL, recall
+    from caer_build.errors import VoteError
+
+    with opened(work, db) as (workspace, database), database.writing() as connection:
+        people = everyone(connection)
+        theirs = [person for person in people if folded(person.name) == folded(name)]
+        if not theirs:
+            names = ", ".join(person.name for person in people if person.has_password)
+            raise VoteError(f"Nobody is called {name!r}.", f"People with a password: {names}.")
+        token = link_to_account(connection, theirs[0].annotator_id, None, now_ms())
+        base_url = recall(workspace).base_url or DEFAULT_BASE_URL
+    typer.echo(f"Good once, for {LINK_DAYS} days:\n{base_url}/join/{token}")
 
 
 def serve(

@@ -103,7 +103,7 @@ def ballots_of_files(files: Sequence[Path], clip_ids: Iterable[str], needed: int
                 f"Expected a file of votes that ends in {', '.join(READERS)}, found {file}.",
                 "Write one with `caer annotate export`.",
             )
-        for entry in READERS[file.suffix.lower()](file):
+        for entry in READERS[file.suffix.lower()](file, None):
             if entry.vote is None:
                 problems.append(f"{entry.place}: {entry.problem}")
             else:

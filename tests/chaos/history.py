@@ -1,4 +1,4 @@
-"""What a worker writes down: each request before it is sent, each reply when it came.
+"""What a worker writes down: each request before it is sent, each reply when it came, a line each.
 
 A line is one JSON object and is written with one call, so a worker that is killed leaves whole
 lines, or a last one that is cut off and counts as not written.

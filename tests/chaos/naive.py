@@ -24,8 +24,9 @@ from sqlalchemy import (
 from sqlalchemy import insert as insert_into
 from sqlalchemy.engine import make_url
 
+from caer_build.annotation.answers import Answer
 from caer_build.annotation.leasing import Lease
-from caer_build.annotation.votes import Answer, Receipt
+from caer_build.annotation.votes import Receipt
 
 metadata = MetaData()
 loose_vote = Table(
@@ -78,5 +79,8 @@ class NaiveOffice:
     def decline(self, *_: object) -> object:
         return None
 
-    def undo(self, *_: object) -> tuple[Lease, int] | None:
+    def renew(self, *_: object) -> None:
+        return None
+
+    def undo(self, *_: object) -> tuple[Lease, str] | None:
         return None

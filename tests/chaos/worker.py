@@ -22,10 +22,11 @@ from typing import Protocol
 
 from sqlalchemy.exc import OperationalError
 
+from caer_build.annotation.answers import Answer
 from caer_build.annotation.database import Database
 from caer_build.annotation.leasing import Lease
 from caer_build.annotation.office import Office, is_worth_a_retry, now_ms
-from caer_build.annotation.votes import Answer, Receipt
+from caer_build.annotation.votes import Receipt
 from caer_build.errors import VoteError
 from caer_build.records import EMOTIONS
 from tests.annotating import answer_to
@@ -49,7 +50,9 @@ class Door(Protocol):
 
     def decline(self, annotator_id: int, public_id: str, ticket: str) -> object: ...
 
-    def undo(self, annotator_id: int) -> tuple[Lease, int] | None: ...
+    def renew(self, annotator_id: int) -> None: ...
+
+    def undo(self, annotator_id: int) -> tuple[Lease, str] | None: ...
 
 
 class RealDoor:
@@ -67,9 +70,12 @@ class RealDoor:
     def decline(self, annotator_id: int, public_id: str, ticket: str) -> object:
         return self._office.decline(annotator_id, public_id, ticket)
 
-    def undo(self, annotator_id: int) -> tuple[Lease, int] | None:
+    def renew(self, annotator_id: int) -> None:
+        self._office.renew(annotator_id)
+
+    def undo(self, annotator_id: int) -> tuple[Lease, str] | None:
         found = self._office.reopen(annotator_id)
-        return None if found is None else (found[0], int(str(found[1]["vote_id"])))
+        return None if found is None else (found[0], str(found[1]["request_id"]))
 
 
 class Annotator(threading.Thread):
@@ -114,15 +120,16 @@ class Annotator(threading.Thread):
         elif drawn < 0.14 and self._forgotten:
             self._send(self._new(random.choice(self._forgotten)))
         elif drawn < 0.20:
-            reopened = self._door.undo(self._me)
             self._history.note("undo", annotator=self._me)
+            reopened = self._door.undo(self._me)
             if reopened is not None:
-                lease, vote_id = reopened
-                self._send(replace(self._new(lease), revises=vote_id))
+                lease, request_id = reopened
+                self._send(replace(self._new(lease), revises=request_id))
         else:
             self._work()
 
     def _work(self) -> None:
+        self._history.note("asked", annotator=self._me)
         leases = self._door.leases(self._me)
         self._history.note("leases", annotator=self._me, clips=[x.clip_id for x in leases])
         if len(leases) > 2:
@@ -135,7 +142,11 @@ class Annotator(threading.Thread):
         if drawn < 0.05:
             self._forgotten.append(lease)
             time.sleep(random.random())
+            if random.random() < 0.5:  # the lid was open for a moment, before it is sent
+                self._history.note("renew", annotator=self._me)
+                self._door.renew(self._me)
         elif drawn < 0.08:
+            self._history.note("decline", annotator=self._me)
             self._door.decline(self._me, lease.public_id, lease.ticket)
             self._history.note("declined", annotator=self._me, clip=lease.clip_id)
         else:
