@@ -24,7 +24,7 @@ distractors and bystanders say nothing about the label; splits share no face and
 Every cell has the same samples, epochs and search: the first seed is trained with each learning
 rate, the one that is best on validation holds for all
 seeds. full: 40,000 samples to train on, 4,000, 10,000 to test on, 96 and 112 px, 20 epochs, three
-rates, five seeds. reduced: 30,000 to train on, 2,000, 10,000, 48 and 64 px, four epochs,
+rates, five seeds. reduced: 90,000 to train on, 2,000, 10,000, 48 and 64 px, two epochs,
 one rate (no search), one seed, eleven cells, no motion, and larger cues (0.3 to 0.5 of the
 picture's side, not 0.14 to 0.32), so that so short a training can learn them.
 motion: CAER-Net, clips of 16 frames in which one emblem tells the emotion by how it moves; 8,000
