@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the result file too")
     how = parser.add_argument_group("of what trains networks")
     how.add_argument("--reduced", action="store_true", default=None, help="small enough for a CPU")
-    how.add_argument("--device", help="cpu or cuda [cpu]")
+    how.add_argument("--device", help="cpu or cuda [cpu; controlled: cuda where there is one]")
     how.add_argument("--epochs", type=int, help="how many (ferplus)")
     how.add_argument("--targets", help="majority or distribution (ferplus)")
     how.add_argument("--only", action="append", metavar="CELL", help="a cell (controlled)")

@@ -25,7 +25,8 @@ from benchmarks.controlled.setting import ABSENT, CLEAR
 from benchmarks.reporting import Row
 from caer_build.caernet.attending import area_of, in_crop, mass_on
 
-UNPLACED = "face, not placed"
+READERS = ("face, not placed", "face")
+"""cells that read faces alone, the first that was run is what ceilings are reckoned with"""
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,34 @@ def rows(effort: Effort, outcomes: Mapping[str, Outcome]) -> Iterator[Row]:
         yield from _attention(set_, cell, effort, outcomes[name], truth)
     for one, other in CONTRASTS:
         if one in cells and other in cells:
-            truth = truth_of(cells[one], effort, pool)
-            gained = _right(outcomes[one], truth).mean(0) - _right(outcomes[other], truth).mean(0)
-            low, high = interval(gained, truth.faces)
-            system = f"{one} - {other}"
-            for metric, value in (("difference", gained.mean()), ("low", low), ("high", high)):
-                suffix = "" if metric == "difference" else f".{metric}"
-                yield Row(set_, system, f"difference{suffix}", float(value) * 100, "points")
+            yield from _difference(set_, (cells[one], cells[other]), effort, outcomes, pool)
     yield from _ceilings(set_, effort, outcomes, pool)
+
+
+def _difference(
+    set_: str,
+    pair: tuple[Cell, Cell],
+    effort: Effort,
+    outcomes: Mapping[str, Outcome],
+    pool: FacePool,
+) -> Iterator[Row]:
+    """One cell minus another, sample by sample; in one world also where face and cue conflict, and
+    of the attention on the face."""
+    one, other = pair
+    truth = truth_of(one, effort, pool)
+    gained = _right(outcomes[one.name], truth).mean(0) - _right(outcomes[other.name], truth).mean(0)
+    found = {"difference": (gained, truth.faces)}
+    if one.world == other.world:
+        odd = truth.in_conflict
+        found["difference.conflict"] = gained[odd], truth.faces[odd]
+        masses = [_mass(cell, effort, outcomes[cell.name], truth) for cell in pair]
+        if masses[0] is not None and masses[1] is not None:
+            found["difference.attention_on_face"] = masses[0] - masses[1], truth.faces
+    for metric, (values, faces) in found.items():
+        low, high = interval(values, faces)
+        for suffix, value in (("", float(values.mean())), (".low", low), (".high", high)):
+            system = f"{one.name} - {other.name}"
+            yield Row(set_, system, f"{metric}{suffix}", value * 100, "points")
 
 
 def _right(outcome: Outcome, truth: Truth) -> npt.NDArray[np.float64]:
@@ -90,7 +111,9 @@ def _accuracies(set_: str, name: str, outcome: Outcome, truth: Truth) -> Iterato
     yield Row(set_, name, "accuracy.high", high)
     if len(right) > 1:
         yield Row(set_, name, "accuracy.sd", float(right.mean(1).std(ddof=1)))
+    yield Row(set_, name, "accuracy.validation", outcome.validation)
     yield Row(set_, name, "rate", outcome.rate, "lr")
+    yield Row(set_, name, "bits", outcome.bits, "bits")
 
 
 def _in_conflict(set_: str, name: str, outcome: Outcome, truth: Truth) -> Iterator[Row]:
@@ -120,32 +143,50 @@ def _attention(
     set_: str, cell: Cell, effort: Effort, outcome: Outcome, truth: Truth
 ) -> Iterator[Row]:
     """How much attention lies on the target's face, hidden or not; and how much would by area."""
-    if outcome.attention is None:
+    mass = _mass(cell, effort, outcome, truth)
+    if mass is None or outcome.attention is None:
         return
-    world = effort.world(cell.world)
-    boxes = torch.tensor([face_boxes(s, world)[0] for s in truth.samples])
-    frames = torch.full((len(boxes), 2), effort.px)
-    seen = in_crop(boxes, frames, effort.store_settings(cell), effort.crop)
-    maps = torch.from_numpy(outcome.attention)
-    mass = torch.stack([mass_on(each, seen, effort.crop) for each in maps]).mean(0).numpy()
     low, high = interval(mass, truth.faces)
     yield Row(set_, cell.name, "attention_on_face", float(mass.mean()))
     yield Row(set_, cell.name, "attention_on_face.low", low)
     yield Row(set_, cell.name, "attention_on_face.high", high)
-    even = area_of(seen, effort.crop).mean()
+    even = area_of(_faces_in_crop(cell, effort, truth), effort.crop).mean()
     yield Row(set_, cell.name, "attention_on_face.even", float(even))
+
+
+def _mass(
+    cell: Cell, effort: Effort, outcome: Outcome, truth: Truth
+) -> npt.NDArray[np.float64] | None:
+    """(n,) how much of the attention lies on the face; without attention all positions count alike.
+    None: there is no context."""
+    if not cell.architecture.has_context:
+        return None
+    seen = _faces_in_crop(cell, effort, truth)
+    if outcome.attention is None:
+        return area_of(seen, effort.crop).numpy()
+    maps = torch.from_numpy(outcome.attention)
+    return torch.stack([mass_on(each, seen, effort.crop) for each in maps]).mean(0).numpy()
+
+
+def _faces_in_crop(cell: Cell, effort: Effort, truth: Truth) -> torch.Tensor:
+    """(n, 4) px of the crop."""
+    world = effort.world(cell.world)
+    boxes = torch.tensor([face_boxes(s, world)[0] for s in truth.samples])
+    frames = torch.full((len(boxes), 2), effort.px)
+    return in_crop(boxes, frames, effort.store_settings(cell), effort.crop)
 
 
 def _ceilings(
     set_: str, effort: Effort, outcomes: Mapping[str, Outcome], pool: FacePool
 ) -> Iterator[Row]:
-    """For a perfect reader of faces, and for one as good as the network on faces not placed."""
+    """For a perfect reader of faces, and for one as good as the network that sees faces alone."""
     world = effort.world("main")
     readers = {"perfect": (1.0,) * len(world.blurs)}
-    if UNPLACED in outcomes:
-        cell = next(c for c in CELLS if c.name == UNPLACED)
+    reading = next((name for name in READERS if name in outcomes), None)
+    if reading is not None:
+        cell = next(c for c in CELLS if c.name == reading)
         truth = truth_of(cell, effort, pool)
-        right = _right(outcomes[UNPLACED], truth).mean(0)
+        right = _right(outcomes[reading], truth).mean(0)
         readers["measured"] = tuple(
             float(right[truth.blurs == k].mean()) for k in range(len(world.blurs))
         )

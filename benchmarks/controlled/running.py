@@ -2,16 +2,23 @@
 
 ::
 
-    PLACE/stores/<world>-<hide>/        samples, drawn once for all cells that see them
+    PLACE/stores/<world>-<hide>/        samples, drawn once for all cells that see them; deleted
+                                        after the last of these
           runs/<cell>/<rate>-<seed>/    training runs; they go on where they were stopped
           cells/<cell>.json, .npz       what came of a cell; a cell that has them is not run again
+
+On a CPU as many cells run at once as it has cores, each with one thread: that is much faster than
+many threads in one.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +26,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from filelock import FileLock
 
-from benchmarks.controlled.cells import Cell, Effort
+from benchmarks.controlled.cells import CELLS, Cell, Effort, compute_of
 from benchmarks.controlled.filling import VERSION, fill
 from caer_build.caernet import checkpoint
 from caer_build.caernet.batches import Batches
+from caer_build.caernet.compute import is_bf16
 from caer_build.caernet.framestore import FrameStore
 from caer_build.caernet.model import CAERNet
 from caer_build.caernet.predicting import answers
@@ -41,12 +50,16 @@ class Outcome:
 
     Attributes:
         rate: the learning rate that was best on validation.
+        validation: accuracy there, of the first seed's best epoch.
+        bits: of the numbers that convolutions computed with, 16 or 32.
         predicted: (seeds, n) places among the emotions.
         attention: (seeds, n, H', W'); none without attention.
         fusion: (seeds, n), the face's weight; none without fusion weights.
     """
 
     rate: float
+    validation: float
+    bits: int
     predicted: npt.NDArray[np.int64]
     attention: Numbers | None
     fusion: Numbers | None
@@ -67,14 +80,59 @@ def outcome_of(cell: Cell, effort: Effort, place: Path) -> Outcome | None:
         return None
     with np.load(facts.with_suffix(".npz")) as kept:
         found = {name: kept[name] for name in kept.files}
-    return Outcome(said["rate"], found["predicted"], found.get("attention"), found.get("fusion"))
+    return Outcome(
+        said["rate"], said["validation"], said["bits"], found["predicted"],
+        found.get("attention"), found.get("fusion"),
+    )  # fmt: skip
+
+
+def run_cells(
+    cells: Sequence[Cell], effort: Effort, place: Path, device: str, say: Say, *, at_once: int = 0
+) -> None:
+    """Train and test cells, several at once; samples that no cell needs any more are deleted.
+
+    Args:
+        say: is called in other processes, too.
+        at_once: how many; 0: one on a GPU, and on a CPU as many as it has cores.
+    """
+    is_cpu = torch.device(device).type == "cpu"
+    n = at_once or ((os.cpu_count() or 1) if is_cpu else 1)
+    missing = [cell for cell in cells if outcome_of(cell, effort, place) is None]
+    drop_stores(cells, effort, place)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n, mp_context=spawn) as pool:
+        running = [pool.submit(run_cell, cell, effort, place, device, say) for cell in missing]
+        try:
+            for done in as_completed(running):
+                done.result()
+                drop_stores(cells, effort, place)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def drop_stores(cells: Sequence[Cell], effort: Effort, place: Path) -> None:
+    """Delete the samples of which every cell is done, of these and of all that the effort has."""
+    users: dict[Path, list[Cell]] = {}
+    for cell in CELLS:
+        if cell in cells or cell.name in effort.only or not effort.only:
+            users.setdefault(_store_folder(cell, place), []).append(cell)
+    for folder, mine in users.items():
+        if all(outcome_of(cell, effort, place) is not None for cell in mine):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def run_cell(cell: Cell, effort: Effort, place: Path, device: str, say: Say) -> Outcome:
     """Train and test a cell; what was done before is not done again."""
-    done = outcome_of(cell, effort, place)
-    if done is not None:
-        return done
+    facts = _facts_file(cell, place)
+    facts.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever runs the same cell elsewhere waits, and finds it done.
+    with FileLock(facts.with_suffix(".lock")):
+        done = outcome_of(cell, effort, place)
+        return done if done is not None else _run(cell, effort, place, device, say)
+
+
+def _run(cell: Cell, effort: Effort, place: Path, device: str, say: Say) -> Outcome:
     store = _store(cell, effort, place, say)
     runs = place / "runs" / slug(cell.name)
     plan = _plan(cell, effort)
@@ -93,10 +151,10 @@ def run_cell(cell: Cell, effort: Effort, place: Path, device: str, say: Say) -> 
     tested = [_tested(cell, effort, store, folder, device) for folder in folders]
     arrays: dict[str, Any] = {name: np.stack([each[name] for each in tested]) for name in tested[0]}
     facts = _facts_file(cell, place)
-    facts.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(facts.with_suffix(".npz"), **arrays)
-    search = {f"{r:g}": result[0][0] for r, result in found.items()}
-    write_json(facts, {"plan": plan, "rate": rate, "validation": search})
+    bits = 16 if is_bf16(torch.device(device), compute_of(cell, device).precision) else 32
+    said = {"plan": plan, "rate": rate, "validation": found[rate][0][0], "bits": bits}
+    write_json(facts, said)
     outcome = outcome_of(cell, effort, place)
     if outcome is None:
         raise IntegrityError(f"{facts} is not what was just written.", "Run it again.")
@@ -110,7 +168,8 @@ def _tested(
     network = CAERNet(cell.architecture).to(device)
     checkpoint.load_weights(folder / checkpoint.BEST, network)
     test = Batches(store, "test", effort.batch_size, clips=cell.is_of_clips)
-    seen = answers(network, test, torch.device(device), effort.crop, with_attention=True)
+    precision = compute_of(cell, device).precision
+    seen = answers(network, test, torch.device(device), effort.crop, precision, with_attention=True)
     found: dict[str, npt.NDArray[Any]] = {"predicted": seen.probabilities.argmax(1).numpy()}
     if seen.attention is not None:
         found["attention"] = seen.attention.float().numpy()
@@ -120,10 +179,20 @@ def _tested(
 
 
 def _store(cell: Cell, effort: Effort, place: Path, say: Say) -> FrameStore:
-    folder = place / "stores" / f"{cell.world}-{cell.hide}"
+    folder = _store_folder(cell, place)
     say(f"{cell.name}: samples of {cell.world} in {folder.name}")
-    world = effort.world(cell.world)
-    return fill(folder, world, effort.store_settings(cell), effort.counts_of(cell), lambda *_: None)
+    world, settings = effort.world(cell.world), effort.store_settings(cell)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Two that fill one store at once delete each other's parts: the second finds it filled.
+    with FileLock(folder.with_suffix(".lock")):
+        return fill(
+            folder, world, settings, effort.counts_of(cell), lambda *_: None,
+            workers=os.cpu_count() or 1,
+        )  # fmt: skip
+
+
+def _store_folder(cell: Cell, place: Path) -> Path:
+    return place / "stores" / f"{cell.world}-{cell.hide}"
 
 
 def _plan(cell: Cell, effort: Effort) -> str:

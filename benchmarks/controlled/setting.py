@@ -38,7 +38,8 @@ class Setting:
         bystander: how often there is a second face, whose emotion says nothing about the label.
         n_backgrounds: of each split, all different.
         n_frames: 1: a still; else a clip.
-        seed: of everything.
+        seed: of everything that is drawn. It was changed when figures of an earlier test split had
+            been looked at; which faces there are to draw from is FER+'s, and as it was.
     """
 
     px: int = 256
@@ -52,7 +53,7 @@ class Setting:
     bystander: float = 0.3
     n_backgrounds: int = 2000
     n_frames: int = 1
-    seed: int = 2019
+    seed: int = 20_261
 
     @property
     def has_cue(self) -> bool:
