@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -18,6 +21,7 @@ from caer_build.media.sound import SoundReader
 from caer_build.media.spans import TimedSpan
 from caer_build.media.still import read_spans
 from caer_build.media.verify import AAC_FRAME_SAMPLES, verify_clip
+from tests.conftest import REPOSITORY
 from tests.media import HEIGHT, WIDTH, first_beep_s, number_in, write_sound, write_video
 from tests.media_kinds import KINDS
 from tests.scanned import Scanned, scan
@@ -38,6 +42,28 @@ def test_bytes_do_not_depend_on_what_else_is_cut(film: Scanned, tmp_path: Path) 
     together = [made.sha256 for made in film.cut(tmp_path, *spans)]
     assert [film.cut(tmp_path, span)[0].sha256 for span in spans] == together
     assert len(set(together)) == len(spans)
+
+
+def test_bytes_do_not_depend_on_what_memory_held_before(film: Scanned, tmp_path: Path) -> None:
+    """glibc fills what it gives out and takes back with another byte for each number."""
+    spans = [(3, 30), (47, 60), (70, 110)]
+    cut = (
+        "import sys; from pathlib import Path; from tests.scanned import scan\n"
+        f"for made in scan(Path(sys.argv[1])).cut(Path(sys.argv[2]), *{spans}): print(made.sha256)"
+    )
+    command = [sys.executable, "-c", cut, str(film.path), str(tmp_path)]
+    found = {
+        subprocess.run(
+            command,
+            env={**os.environ, "MALLOC_PERTURB_": number},
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for number in ("0", "1", "255")
+    }
+    assert found == {"".join(f"{made.sha256}\n" for made in film.cut(tmp_path, *spans))}
 
 
 def test_overlapping_clips(film: Scanned, tmp_path: Path) -> None:
