@@ -127,7 +127,19 @@ class Publication:
             if source.show in self.held or (of_shows and file is None):
                 yield from _rows_of(path, owner, artifact)
             elif file is not None:
-                yield self._without_deleted(read_table(file), artifact.name, source)
+                table = self._filled(read_table(file), artifact, source)
+                yield self._without_deleted(table, artifact.name, source)
+
+    def _filled(self, table: pa.Table, artifact: Artifact, source: Source) -> pa.Table:
+        """The table with the columns that another one says, of an episode."""
+        file = self.file_of(artifact.filled_from, source) if artifact.filled_from else None
+        if file is None:
+            return table
+        other = read_table(file)
+        for number, field_ in enumerate(table.schema):
+            if field_.name in other.column_names:
+                table = table.set_column(number, field_, other[field_.name])
+        return table
 
     def _without_deleted(self, table: pa.Table, name: str, source: Source) -> pa.Table:
         if name not in (*_OF_TRACKS, "detections"):

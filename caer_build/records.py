@@ -74,43 +74,18 @@ def _require_box(owner: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceProbe:
-    """What the headers of a source file claim; counted facts are in :class:`Episode`."""
+class SourceSound:
+    """Which audio track of a source goes into its clips; all null: there is none."""
 
-    table: ClassVar[str] = "probes"
+    table: ClassVar[str] = "sounds"
 
     episode_id: str
-    show: str
-    season: int | None
-    number: int | None
-    source_name: str
-    source_sha256: str
-    source_bytes: int
-    container: str
-    video_codec: str
-    pixel_format: str
-    width: int
-    """px as displayed: rotation and sample aspect applied"""
-    height: int
-    rotation: int
-    """degrees clockwise the stored picture is turned for display: 0, 90, 180 or 270"""
-    sample_aspect: float
-    """width / height of one stored pixel; 1 for square pixels"""
-    interlaced: bool
-    frame_rate_num: int
-    frame_rate_den: int
-    frame_count_claimed: int | None
-    duration_s: float | None
-    audio_track: int | None
-    """stream index of the chosen audio track; null: the file has none"""
     audio_codec: str | None
     audio_rate: int | None
     audio_channels: int | None
+    audio_track: int | None
+    """index of the stream in the container"""
     audio_language: str | None
-
-    def __post_init__(self) -> None:
-        _require(self.width > 0 and self.height > 0, self, "a size", (self.width, self.height))
-        _require(self.rotation in (0, 90, 180, 270), self, "a right angle", self.rotation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +110,8 @@ class Episode:
     rotation: int
     sample_aspect: float
     duration_s: float
+    # Null as the scan writes it, which does not depend on the track that is chosen; filled in from
+    # SourceSound where it is published.
     audio_codec: str | None
     audio_rate: int | None
     audio_channels: int | None

@@ -39,12 +39,16 @@ class Artifact:
         record: the row type of a table; none for an opaque file.
         published: whether users find it in ``WORK/tables``.
         per_episode: written by a show's stage, one file an episode.
+        filled_from: another table of one row an episode, from which columns of the same names are
+            taken when this one is published; they are null until then, so that nothing that reads
+            this table depends on them.
     """
 
     name: str
     record: type | None = None
     published: bool = False
     per_episode: bool = False
+    filled_from: str = ""
 
     def file_name(self, episode_id: str | None = None) -> str:
         if self.record is None:

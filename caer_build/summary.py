@@ -19,10 +19,11 @@ def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
     """Counts over the published tables.
 
     Returns:
-        ``episodes, frames, decoded_frames`` (by the scans, in whichever run they were made, cutting
-        excluded), ``shots, tracks, persons, clips_kept, clips_rejected`` {reason: n}, ``failed``
-        [{unit, stage, error, message, remedy}], ``warnings`` (sentences) and ``seconds`` (since
-        the program began: what its user waited).
+        ``episodes, frames, decoded_frames`` (that came out of decoders by the end of the scans, in
+        whichever run they were made), ``redecoded_frames`` (after them, before cutting: by tracks
+        that are followed from frame to frame), ``shots, tracks, persons, clips_kept,
+        clips_rejected`` {reason: n}, ``failed`` [{unit, stage, error, message, remedy}],
+        ``warnings`` (sentences) and ``seconds`` (since the program began: what its user waited).
     """
     scans = [r for (stage, _), r in outcome.results.items() if stage == "scan"]
     reasons = _column(workspace, "clips", "reject_reason")
@@ -32,6 +33,9 @@ def summarise(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
         "episodes": len(frames),
         "frames": sum(frames),
         "decoded_frames": sum(r.facts["decoded_frames"] for r in scans),
+        "redecoded_frames": sum(
+            r.facts.get("redecoded_frames", 0) for r in outcome.results.values()
+        ),
         "shots": len(_column(workspace, "shots", "shot_id")),
         "tracks": len(_column(workspace, "tracks", "track_id")),
         "persons": sum(standing),

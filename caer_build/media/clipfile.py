@@ -21,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from caer_build.errors import MediaError, ModelMissing
 from caer_build.media.memory import raise_if_short
 from caer_build.media.waveform import Samples
-from caer_build.media.x264 import instructions, steady
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -34,6 +33,9 @@ _SOUND_AHEAD_S = 0.5
 _MAX_TIMESCALE = 1_000_000
 _USUAL_TIMESCALE = 90_000
 _ENCODERS = {"h264": "libx264", "mpeg4": "mpeg4"}
+_X264 = "cpu-independent=1"
+"""Without it a clip's bytes depend on the kind of CPU; and what x264 has for AVX-512 (mbtree) reads
+memory that nobody wrote, so that they may differ from run to run."""
 _AVI_SOUND = "pcm_s16le"
 """AVI cannot say that a lossy codec begins with some milliseconds of padding"""
 _PIXELS = "yuv420p"
@@ -96,7 +98,7 @@ def encoders() -> str:
                 "Install PyAV's own wheel: pip install --force-reinstall --only-binary :all: av",
             )
     codec = ".".join(map(str, av.library_versions["libavcodec"]))
-    return f"libx264 ({instructions() or 'any'}), aac of libavcodec {codec}"
+    return f"libx264 ({_X264}), aac of libavcodec {codec}"
 
 
 class ClipWriter:
@@ -148,7 +150,7 @@ class ClipWriter:
             # A clip lies inside one shot: nobody need look for cuts. Captions of the source
             # belong to the whole episode, not to a clip.
             options |= {"crf": str(codec.crf), "preset": codec.preset}
-            options |= {"sc_threshold": "0", "a53cc": "0", **steady()}
+            options |= {"sc_threshold": "0", "a53cc": "0", "x264-params": _X264}
         else:
             options |= {"qmin": str(codec.quality), "qmax": str(codec.quality)}
         added = self._container.add_stream(_ENCODERS[codec.video], rate=self._rate)

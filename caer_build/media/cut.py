@@ -13,10 +13,11 @@ the span and the codec alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from caer_build.errors import DecodeError, MediaError
@@ -28,6 +29,9 @@ from caer_build.media.upright import Upright
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+
+_MAX_PASSES = 4
+"""files that are open for clips that overlap; each pass holds some frames"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,81 +61,76 @@ def cut_clips(
 ) -> Iterator[CutResult]:
     """Cuts the clips and yields each as soon as its file stands, ordered by time.
 
+    Raises:
+        DecodeError, MediaError, OSError: as :meth:`ClipCutter.cut`. Clips yielded before stand.
+    """
+    with ClipCutter(source, headers, codec, timestamps_repaired) as cutter:
+        for request in sorted(requests, key=lambda r: (r.wanted.span, r.out.name)):
+            yield cutter.cut(request)
+
+
+class ClipCutter:
+    """Cuts clips of one source; what it opened for one clip serves the next ones.
+
+    Each pass over the file gives clips that follow one another. Clips that overlap, or that are
+    asked for in another order, take a pass more.
+
     Args:
         timestamps_repaired: ``DecodeReport.repaired`` of the scan; frames are then found by
             counting from the file's start.
-
-    Raises:
-        DecodeError: if a span's frames cannot be found again.
-        MediaError: if a clip cannot be written. Clips yielded before stand.
-        OSError: if the disk is full.
     """
-    job = _Job(source, headers, codec)
-    missed: list[CutRequest] = []
-    for batch in _passes(requests):
-        yield from job.one_pass(batch, timestamps_repaired, missed)
-    # A stream that does not decode cleanly from its keyframes is decoded from its start.
-    for batch in _passes(missed):
-        yield from job.one_pass(batch, True, None)
 
+    def __init__(
+        self, source: Path, headers: Headers, codec: ClipCodec, timestamps_repaired: bool = False
+    ) -> None:
+        self._source, self._headers, self._codec = source, headers, codec
+        self._repaired = timestamps_repaired
+        self._passes: list[_Pass] = []
 
-def _passes(requests: Iterable[CutRequest]) -> list[list[CutRequest]]:
-    """The requests in as few lists as possible, each in order of time and without overlap."""
-    passes: list[list[CutRequest]] = []
-    for request in sorted(requests, key=lambda r: (r.wanted.span, r.out.name)):
-        start = request.wanted.span.start
-        free = next((p for p in passes if p[-1].wanted.span.end <= start), None)
-        if free is None:
-            passes.append([request])
-        else:
-            free.append(request)
-    return passes
+    def __enter__(self) -> ClipCutter:
+        return self
 
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        while self._passes:
+            self._passes.pop().close()
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    source: Path
-    headers: Headers
-    codec: ClipCodec
+    def cut(self, request: CutRequest) -> CutResult:
+        """Cuts a clip.
 
-    def one_pass(
-        self, batch: list[CutRequest], by_counting: bool, missed: list[CutRequest] | None
-    ) -> Iterator[CutResult]:
-        """Cuts the clips; those whose frames are not found go into ``missed``, if it is given."""
-        with ExitStack() as stack:
-            frames: SpanSource = (
-                stack.enter_context(OrdinalReader(self.source, self.headers, self.codec.threads))
-                if by_counting
-                else stack.enter_context(SpanReader(self.source, self.headers, self.codec.threads))
-            )
-            sound = None
-            if self.headers.audio is not None:
-                sound = stack.enter_context(
-                    SoundReader(self.source, self.headers.audio, by_counting)
-                )
-            for request in batch:
-                try:
-                    result = self._cut(request, frames, sound)
-                except DecodeError:
-                    if missed is None:
-                        raise
-                    missed.append(request)
-                    continue
-                yield result
+        Raises:
+            DecodeError: if the span's frames cannot be found again.
+            MediaError: if the clip cannot be written.
+            OSError: if the disk is full.
+        """
+        if not self._repaired:
+            try:
+                return self._cut(request, by_counting=False)
+            except DecodeError:
+                # A stream that does not decode cleanly from its keyframes is decoded from its
+                # start.
+                pass
+        return self._cut(request, by_counting=True)
 
-    def _cut(self, request: CutRequest, source: SpanSource, sound: SoundReader | None) -> CutResult:
+    def _cut(self, request: CutRequest, by_counting: bool) -> CutResult:
         wanted, n = request.wanted, len(request.wanted.span)
+        one = self._pass_at(wanted.span.start, by_counting)
+        one.at_frame = wanted.span.end
         samples = None
-        if sound is not None:
-            samples = (sound.read(wanted.start_s, wanted.stop_s), sound.rate)
-        timescale = timescale_for(self.headers.time_base)
+        if one.sound is not None:
+            samples = (one.sound.read(wanted.start_s, wanted.stop_s), one.sound.rate)
+        timescale = timescale_for(self._headers.time_base)
         form = ClipForm(timescale, n, wanted.last_s - wanted.start_s, wanted.length_s, samples)
         writer: ClipWriter | None = None
         n_made = 0
         try:
-            for picture in self._upright(source, wanted, timescale):
+            for picture in self._upright(one.frames, wanted, timescale):
                 if writer is None:
-                    writer = ClipWriter(request.out, self.codec, form, picture)
+                    writer = ClipWriter(request.out, self._codec, form, picture)
                 writer.add(picture)
                 n_made += 1
             if writer is None or n_made != n:
@@ -143,13 +142,46 @@ class _Job:
             raise
         return CutResult(request.out, n, form.length_s, _digest(request.out))
 
+    def _pass_at(self, start: int, by_counting: bool) -> _Pass:
+        """A pass that has not come to that frame yet."""
+        own = [p for p in self._passes if p.by_counting == by_counting]
+        free = [p for p in own if p.at_frame <= start]
+        if free:
+            return max(free, key=lambda p: p.at_frame)
+        if len(own) >= _MAX_PASSES:
+            self._passes.remove(own[0])
+            own[0].close()
+        added = _Pass(self._source, self._headers, self._codec.threads, by_counting)
+        self._passes.append(added)
+        return added
+
     def _upright(
         self, source: SpanSource, wanted: TimedSpan, timescale: int
     ) -> Iterator[VideoFrame]:
-        upright = Upright(self.headers)
+        upright = Upright(self._headers)
         for picture, since_s in source.frames(wanted):
             yield from upright.feed(picture, round(since_s * timescale))
         yield from upright.flush()
+
+
+class _Pass:
+    """One pass over the pictures and the sound of a file, as far as it has come."""
+
+    def __init__(self, source: Path, headers: Headers, threads: int, by_counting: bool) -> None:
+        self.by_counting = by_counting
+        self.at_frame = 0
+        self._stack = ExitStack()
+        self.frames: SpanSource = (
+            self._stack.enter_context(OrdinalReader(source, headers, threads))
+            if by_counting
+            else self._stack.enter_context(SpanReader(source, headers, threads))
+        )
+        self.sound: SoundReader | None = None
+        if headers.audio is not None:
+            self.sound = self._stack.enter_context(SoundReader(source, headers.audio, by_counting))
+
+    def close(self) -> None:
+        self._stack.close()
 
 
 def _digest(path: Path) -> str:

@@ -88,6 +88,9 @@ class DecodeReport:
     """What came of decoding; complete when the iteration has ended."""
 
     n_frames: int = 0
+    """frames that were given out"""
+    n_decoded: int = 0
+    """frames that came out of the decoder, whether somebody took them or not"""
     n_packets: int = 0
     """of the video track that the container gave, empty ones included"""
     n_errors: int = 0
@@ -215,6 +218,7 @@ def pictures(
             report.n_errors += 1
             report.truncated = True
             continue
+        report.n_decoded += len(frames)
         for frame in frames:
             # libav guesses what a damaged part of the picture may have shown.
             report.n_errors += frame.is_corrupt

@@ -6,7 +6,8 @@ Claims are not counted facts: how many frames there are is known when they have 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -33,7 +34,7 @@ _REPLACE = "Replace it by a video file, or leave it out."
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """The audio track that goes into the clips."""
+    """An audio track that can be decoded."""
 
     index: int
     """of the stream in the container"""
@@ -43,6 +44,7 @@ class AudioTrack:
     channels: int
     language: str | None
     """as the container writes it, mostly ISO 639-2; null: untagged"""
+    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,13 @@ class Headers:
     color_range: int
     """AVColorRange of the first frame; 0: unspecified"""
     audio: AudioTrack | None
+    """the track that goes into the clips"""
+    audio_tracks: tuple[AudioTrack, ...]
+    """all that can be decoded"""
+    has_mute_audio: bool
+    """there are audio tracks, but none that can be decoded"""
+    n_decoded: int
+    """frames that were decoded to learn this"""
 
 
 def read_headers(path: Path, audio_language: str | None = None) -> Headers:
@@ -92,17 +101,18 @@ def read_headers(path: Path, audio_language: str | None = None) -> Headers:
     name = name_of(path)
     with open_source(path) as container:
         stream = _video_stream(container, name)
-        audio = _audio_track(container, audio_language, name)
+        tracks = tuple(_audio_track(s) for s in container.streams.audio if _is_playable(s))
+        audio = choose_audio(tracks, audio_language, name)
         _check_size(stream.codec_context.width, stream.codec_context.height, name)
         try:
-            frame = _first_frame(container, stream, name)
+            frames = _first_frames(container, stream, name)
         except MemoryError:
             raise
         except (av.error.FFmpegError, IndexError) as error:
             # PyAV trips over streams that turn up in the middle when it reaches the end.
             reason = str(getattr(error, "strerror", None) or "its streams change")
             raise _undecodable(name, reason) from error
-        return _headers(container, stream, frame, audio, name)
+        return replace(_headers(container, stream, frames, tracks, name), audio=audio)
 
 
 def _video_stream(container: InputContainer, name: str) -> VideoStream:
@@ -124,43 +134,52 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
     return next((s for s in usable if s.disposition & Disposition.default), usable[0])
 
 
-def _audio_track(container: InputContainer, wanted: str | None, name: str) -> AudioTrack | None:
-    from av.stream import Disposition
+def choose_audio(tracks: Sequence[AudioTrack], wanted: str | None, name: str) -> AudioTrack | None:
+    """The track that goes into the clips; none where there is none.
 
-    streams = [s for s in container.streams.audio if _is_playable(s)]
-    if not streams:
+    Args:
+        wanted: ISO 639 code of its language; None, or if no track is tagged: the default track.
+        name: of the file, for messages.
+
+    Raises:
+        ProbeError: if no track has that language, or the one that is chosen is above the limits.
+    """
+    if not tracks:
         return None
-    tagged = sorted({s.language for s in streams if s.language and s.language != "und"})
+    tagged = sorted({t.language for t in tracks if t.language and t.language != "und"})
     if wanted is not None and tagged:
-        streams = [s for s in streams if s.language and same_language(s.language, wanted)]
-        if not streams:
+        tracks = [t for t in tracks if t.language and same_language(t.language, wanted)]
+        if not tracks:
             raise ProbeError(
                 f"{name} has no audio track in the language {wanted!r}, only {', '.join(tagged)}.",
                 "Ask for one of these, or for none to take the default track.",
             )
-    chosen = next((s for s in streams if s.disposition & Disposition.default), streams[0])
-    _check_sound(chosen.codec_context.sample_rate, chosen.codec_context.layout.nb_channels, name)
+    chosen = next((t for t in tracks if t.is_default), tracks[0])
+    if chosen.rate > limits.MAX_AUDIO_RATE or chosen.channels > limits.MAX_AUDIO_CHANNELS:
+        raise ProbeError(
+            f"{name} claims sound of {chosen.rate} samples per second in {chosen.channels} "
+            f"channels; the limit is {limits.MAX_AUDIO_RATE} in {limits.MAX_AUDIO_CHANNELS}.",
+            "Its headers are broken: copy it again, or convert its sound first.",
+        )
+    return chosen
+
+
+def _audio_track(stream: AudioStream) -> AudioTrack:
+    from av.stream import Disposition
+
     return AudioTrack(
-        index=chosen.index,
-        codec=chosen.codec_context.name,
-        rate=chosen.codec_context.sample_rate,
-        channels=chosen.codec_context.layout.nb_channels,
-        language=chosen.language,
+        index=stream.index,
+        codec=stream.codec_context.name,
+        rate=stream.codec_context.sample_rate,
+        channels=stream.codec_context.layout.nb_channels,
+        language=stream.language,
+        is_default=bool(stream.disposition & Disposition.default),
     )
 
 
 def _is_playable(stream: AudioStream) -> bool:
     context = stream.codec_context
     return context is not None and context.sample_rate > 0 and context.layout.nb_channels > 0
-
-
-def _check_sound(rate: int, channels: int, name: str) -> None:
-    if rate > limits.MAX_AUDIO_RATE or channels > limits.MAX_AUDIO_CHANNELS:
-        raise ProbeError(
-            f"{name} claims sound of {rate} samples per second in {channels} channels; the limit "
-            f"is {limits.MAX_AUDIO_RATE} in {limits.MAX_AUDIO_CHANNELS}.",
-            "Its headers are broken: copy it again, or convert its sound first.",
-        )
 
 
 def _check_size(width: int, height: int, name: str) -> None:
@@ -177,7 +196,8 @@ def _check_size(width: int, height: int, name: str) -> None:
         )
 
 
-def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> VideoFrame:
+def _first_frames(container: InputContainer, stream: VideoStream, name: str) -> list[VideoFrame]:
+    """What the decoder gives first; at least one frame."""
     import av
 
     # One thread gives the frame after the fewest packets.
@@ -186,8 +206,8 @@ def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> V
     reason = "no frame among its first packets"
     for number, packet in enumerate(container.demux(stream)):
         try:
-            for frame in packet.decode():
-                return frame
+            if frames := packet.decode():
+                return frames
         except av.error.FFmpegError as error:
             raise_if_short(error, stream.codec_context.width, stream.codec_context.height)
             reason = str(error.strerror)
@@ -206,11 +226,11 @@ def _undecodable(name: str, reason: str) -> ProbeError:
 def _headers(
     container: InputContainer,
     stream: VideoStream,
-    frame: VideoFrame,
-    audio: AudioTrack | None,
+    frames: Sequence[VideoFrame],
+    tracks: tuple[AudioTrack, ...],
     name: str,
 ) -> Headers:
-    context = stream.codec_context
+    context, frame = stream.codec_context, frames[0]
     _check_size(frame.width, frame.height, name)
     aspect = _sane_aspect(stream.sample_aspect_ratio)
     rotation = _rotation_of(frame)
@@ -244,7 +264,10 @@ def _headers(
         is_hdr=int(frame.color_trc) in _HDR_TRANSFERS,
         colorspace=int(frame.colorspace),
         color_range=int(frame.color_range),
-        audio=audio,
+        audio=None,
+        audio_tracks=tracks,
+        has_mute_audio=bool(container.streams.audio) and not tracks,
+        n_decoded=len(frames),
     )
 
 

@@ -27,7 +27,7 @@ class Replay:
 
     Attributes:
         size: (width, height) of the pictures, px.
-        n_frames: how many frames were decoded so far.
+        n_frames: how many frames were given out or passed over so far.
     """
 
     def __init__(self, path: Path, headers: Headers, width: int, threads: int = 2) -> None:
@@ -48,6 +48,11 @@ class Replay:
         trace: TracebackType | None,
     ) -> None:
         self._decoder.__exit__(kind, error, trace)
+
+    @property
+    def n_decoded(self) -> int:
+        """How many frames came out of the decoder so far."""
+        return self._decoder.report.n_decoded
 
     def pictures(self, span: Span) -> Iterator[tuple[int, Pixels]]:
         """Every frame of a span in order: its ordinal and its picture, (h, w, 3) RGB.

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,18 +24,19 @@ from caer_build.arrays import load_ticks, load_timeline
 from caer_build.frames import Span, Timeline
 from caer_build.media.clipfile import ClipCodec
 from caer_build.publishing import PIECES
-from caer_build.records import Clip, ClipBox, Cut, Episode, FaceTrack, SourceProbe, TrackBox
+from caer_build.records import Clip, ClipBox, Cut, Episode, FaceTrack, SourceSound, TrackBox
 from caer_build.sources import Proof
 from caer_build.stage import Artifact, Context, Stage
 from caer_build.store import Workspace, digest_of
 
 if TYPE_CHECKING:
-    from caer_build.media.cut import CutRequest
+    from caer_build.media.cut import ClipCutter
     from caer_build.media.probe import Headers
     from caer_build.media.spans import TimedSpan
 
 
 _BATCH = 8
+"""clips that one thread cuts, one behind the other"""
 
 
 class CuttingSettings(ClipCodec):
@@ -86,14 +88,14 @@ class _Cutter:
     """Cuts what is not there yet."""
 
     def __init__(self, context: Context[CuttingSettings]) -> None:
-        from caer_build.media.probe import read_headers
+        from caer_build.media.headers_file import load_headers
 
         self._workspace: Workspace = context.workspace
         self._unit = f"{context.unit}/pieces"
         self._settings = context.settings
         self._source = context.source
         self._proof = Proof(context.source)
-        self._probe: SourceProbe = context.read("probes")[0]
+        self._sound: SourceSound = context.read("sounds")[0]
         self._episode: Episode = context.read("episodes")[0]
         self._timeline: Timeline = load_timeline(context.file("timeline.npz"))
         self._ticks: npt.NDArray[np.int64] = load_ticks(context.file("timeline.npz"))
@@ -101,73 +103,76 @@ class _Cutter:
             context.settings.model_dump(mode="json", exclude={"jobs"}),
             list(versions(context.settings)),
         ]
-        self._headers: Headers = read_headers(self._source.path, self._probe.audio_language)
+        headers = load_headers(context.file("headers.json"))
+        chosen = [t for t in headers.audio_tracks if t.index == self._sound.audio_track]
+        self._headers: Headers = replace(headers, audio=chosen[0] if chosen else None)
 
-    def cut(self, clips: Sequence[Clip], tell: Any) -> Iterator[_Piece]:
-        """The pieces of all clips; those found from earlier runs come first."""
+    def cut(self, clips: Sequence[Clip], tell: Any) -> list[_Piece]:
+        """The pieces of all clips; ``tell`` is called with each that is there."""
         keys = {
-            c.clip_id: piece_key(self._source.sha256, c, self._probe.audio_track, self._codec)
+            c.clip_id: piece_key(self._source.sha256, c, self._sound.audio_track, self._codec)
             for c in clips
         }
         missing: dict[str, Clip] = {}
-        n_done = 0
+        digests: dict[str, str] = {}
         for clip in clips:
             key = keys[clip.clip_id]
             found = self._workspace.find("cutting", self._unit, key)
             if found is None:
                 missing[key] = clip
             else:
-                n_done += 1
-                yield _Piece(clip.clip_id, key, found.files[self._name]["sha256"])
-        tell(n_done, len(clips))
-        # Neighbours share a batch, which reads the source once from the first to the last.
-        todo = list(missing.items())
-        batches = [todo[i : i + _BATCH] for i in range(0, len(todo), _BATCH)]
-        with ThreadPoolExecutor(self._settings.jobs) as jobs:
-            for pieces in jobs.map(self._cut_batch, batches):
-                for key, sha256 in pieces:
-                    n_done += 1
-                    tell(n_done, len(clips))
-                    # Two targets in one span are two clips of the same bytes.
-                    for clip_id in (i for i, k in keys.items() if k == key):
-                        yield _Piece(clip_id, key, sha256)
+                digests[key] = found.files[self._name]["sha256"]
+        n_wanted = len(digests) + len(missing)
+        tell(len(digests), n_wanted)
+        done = Lock()
+
+        def keep(key: str, sha256: str) -> None:
+            with done:
+                digests[key] = sha256
+                tell(len(digests), n_wanted)
+
+        self._cut_all(missing, keep)
+        # Two targets in one span are two clips of the same bytes.
+        return [_Piece(clip_id, key, digests[key]) for clip_id, key in keys.items()]
 
     @property
     def _name(self) -> str:
         return f"clip{self._settings.suffix}"
 
-    def _cut_batch(self, batch: Sequence[tuple[str, Clip]]) -> list[tuple[str, str]]:
-        from caer_build.media.cut import cut_clips
+    def _cut_all(self, missing: Mapping[str, Clip], keep: Callable[[str, str], None]) -> None:
+        """Cut clips in several threads, each of which opens the source once."""
+        from caer_build.media.cut import ClipCutter
 
-        made = []
-        drafts = self._workspace.unit_folder("cutting", self._unit)
-        requests = {}
-        for key, clip in batch:
-            scratch = drafts / f".draft-{key}-cut"
-            scratch.mkdir(parents=True, exist_ok=True)
-            requests[scratch / self._name] = key, self._request(clip, scratch / self._name)
-        for result in cut_clips(
-            self._source.path,
-            self._headers,
-            [request for _, request in requests.values()],
-            ClipCodec.model_validate(self._settings.model_dump(exclude={"jobs"})),
-            timestamps_repaired=self._episode.timestamps_repaired,
-        ):
-            key = requests[result.out][0]
-            # Each piece is kept by itself, under the digest of the source it is cut from.
-            self._proof.check()
-            with self._workspace.draft("cutting", self._unit, key) as draft:
-                result.out.replace(draft.folder / self._name)
-                draft.facts.update(n_frames=result.n_frames)
-                draft.commit({"stage": "cutting", "unit": self._unit})
-            result.out.parent.rmdir()
-            made.append((key, result.sha256))
-        return made
+        codec = ClipCodec.model_validate(self._settings.model_dump(exclude={"jobs"}))
+        repaired = self._episode.timestamps_repaired
+        in_order = sorted(missing.items(), key=lambda item: (item[1].start_frame, item[0]))
+        # Neighbours share a batch: they have keyframes in common.
+        batches = [in_order[i : i + _BATCH] for i in range(0, len(in_order), _BATCH)]
+        own = local()
 
-    def _request(self, clip: Clip, out: Path) -> CutRequest:
+        with ExitStack() as opened, ThreadPoolExecutor(self._settings.jobs) as jobs:
+
+            def cut_batch(batch: Sequence[tuple[str, Clip]]) -> None:
+                if not hasattr(own, "cutter"):
+                    cutter = ClipCutter(self._source.path, self._headers, codec, repaired)
+                    own.cutter = opened.enter_context(cutter)
+                for key, clip in batch:
+                    keep(key, self._cut_piece(own.cutter, key, clip))
+
+            for _ in jobs.map(cut_batch, batches):
+                pass
+
+    def _cut_piece(self, cutter: ClipCutter, key: str, clip: Clip) -> str:
+        """Cut one clip and keep it; the SHA-256 of its file."""
         from caer_build.media.cut import CutRequest
 
-        return CutRequest(self._timed(clip), out)
+        with self._workspace.draft("cutting", self._unit, key) as draft:
+            made = cutter.cut(CutRequest(self._timed(clip), draft.folder / self._name))
+            # Each piece is kept by itself, under the digest of the source it is cut from.
+            self._proof.check()
+            draft.facts.update(n_frames=made.n_frames)
+            draft.commit({"stage": "cutting", "unit": self._unit})
+        return made.sha256
 
     def _timed(self, clip: Clip) -> TimedSpan:
         from caer_build.media.spans import timed
@@ -180,7 +185,7 @@ class _Cutter:
         at = self._timed(clip)
         return Cut(
             clip.clip_id, clip.episode_id, clip.start_frame, clip.end_frame, at.start_pts,
-            at.stop_pts, at.start_s, at.last_s, at.stop_s, self._probe.audio_language,
+            at.stop_pts, at.start_s, at.last_s, at.stop_s, self._sound.audio_language,
             str(clip.file_sha256),
         )  # fmt: skip
 
@@ -228,7 +233,15 @@ STAGE: Stage[Any] = Stage(
     version=2,
     settings=CuttingSettings,
     scope="episode",
-    reads=("probes", "episodes", "timeline.npz", "tracks", "track_boxes", "screened"),
+    reads=(
+        "headers.json",
+        "sounds",
+        "episodes",
+        "timeline.npz",
+        "tracks",
+        "track_boxes",
+        "screened",
+    ),
     writes=(
         Artifact("clips", Clip, published=True),
         Artifact("clip_boxes", ClipBox, published=True),

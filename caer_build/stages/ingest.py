@@ -1,4 +1,8 @@
-"""Ingest: what the headers of a source claim, before anything is decoded."""
+"""Ingest: what the headers of a source claim, before anything is decoded.
+
+The one time that a source is probed: later stages open it by what was found here. Which audio
+track was chosen is kept apart, so that another one concerns the clips only.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from caer_build.records import SourceProbe
-from caer_build.sources import printable
+from caer_build.records import SourceSound
 from caer_build.stage import Artifact, Context, Stage
 
 
@@ -24,41 +27,32 @@ class IngestSettings(BaseModel):
 
 
 def run(context: Context[IngestSettings]) -> None:
-    from caer_build.media.probe import read_headers
+    from caer_build.media.headers_file import save_headers
+    from caer_build.media.probe import choose_audio, read_headers
+    from caer_build.media.source import name_of
 
-    source = context.source
-    headers = read_headers(source.path, context.settings.audio_language)
-    audio = headers.audio
+    source, name = context.source, name_of(context.source.path)
+    headers = read_headers(source.path)
+    audio = choose_audio(headers.audio_tracks, context.settings.audio_language, name)
+    save_headers(context.output("headers.json"), headers)
     context.write(
-        "probes",
+        "sounds",
         [
-            SourceProbe(
+            SourceSound(
                 episode_id=source.episode_id,
-                show=source.show,
-                season=source.season,
-                number=source.number,
-                source_name=printable(source.path.name),
-                source_sha256=source.sha256,
-                source_bytes=source.path.stat().st_size,
-                container=headers.container,
-                video_codec=headers.video_codec,
-                pixel_format=headers.pixel_format,
-                width=headers.width,
-                height=headers.height,
-                rotation=headers.rotation,
-                sample_aspect=float(headers.sample_aspect),
-                interlaced=headers.interlaced,
-                frame_rate_num=headers.frame_rate.numerator,
-                frame_rate_den=headers.frame_rate.denominator,
-                frame_count_claimed=headers.frame_count_claimed,
-                duration_s=headers.duration_s,
-                audio_track=None if audio is None else audio.index,
                 audio_codec=None if audio is None else audio.codec,
                 audio_rate=None if audio is None else audio.rate,
                 audio_channels=None if audio is None else audio.channels,
+                audio_track=None if audio is None else audio.index,
                 audio_language=None if audio is None else audio.language,
             )
         ],
+    )
+    mute = f"{name} has sound, but none that can be decoded here: its clips are silent."
+    context.facts.update(
+        claimed_s=headers.duration_s,
+        decoded_frames=headers.n_decoded,
+        warnings=[mute] if headers.has_mute_audio else [],
     )
 
 
@@ -70,11 +64,11 @@ def versions(_settings: Any) -> tuple[str, ...]:
 
 STAGE = Stage(
     name="ingest",
-    version=1,
+    version=2,
     settings=IngestSettings,
     scope="episode",
     reads=(),
-    writes=(Artifact("probes", SourceProbe),),
+    writes=(Artifact("headers.json"), Artifact("sounds", SourceSound)),
     run=run,
     versions=versions,
     reads_source=True,

@@ -32,7 +32,8 @@ from caer_build.models.protocols import (
     Faces,
     Images,
 )
-from caer_build.records import Episode, FaceCrop, FaceDetection, SourceProbe
+from caer_build.records import Episode, FaceCrop, FaceDetection
+from caer_build.sources import printable
 from caer_build.stage import Artifact, Context, Stage
 
 if TYPE_CHECKING:
@@ -196,14 +197,13 @@ def is_variable(pts_s: np.ndarray[Any, np.dtype[np.float64]], tick_s: float) -> 
 
 def run(context: Context[ScanSettings]) -> None:
     from caer_build.media.decode import Decoder
-    from caer_build.media.probe import read_headers
+    from caer_build.media.headers_file import load_headers
     from caer_build.models.face_detectors import load
 
     settings, source = context.settings, context.source
-    probe: SourceProbe = context.read("probes")[0]
-    headers = read_headers(source.path)
+    headers = load_headers(context.file("headers.json"))
+    name = printable(source.path.name)
     detector = load(settings.detector, model_folder(), settings.detect_width)
-    total_s = probe.duration_s or 0.0
     with (
         Decoder(source.path, headers, settings.decode_threads) as decoder,
         FeatureWriter(context.output("features.zst")) as features,
@@ -216,7 +216,7 @@ def run(context: Context[ScanSettings]) -> None:
             features=features,
             crops_path=context.output("crops.bin"),
         )
-        scanner.run(decoder, context.progress, total_s)
+        scanner.run(decoder, context.progress, headers.duration_s or 0.0)
     report = decoder.report
     times = np.array(scanner.pts_s)
     timeline = Timeline(times, report.end_s)
@@ -236,33 +236,33 @@ def run(context: Context[ScanSettings]) -> None:
                 show=source.show,
                 season=source.season,
                 number=source.number,
-                source_name=probe.source_name,
+                source_name=name,
                 source_sha256=source.sha256,
                 frame_count=report.n_frames,
-                frame_rate_num=probe.frame_rate_num,
-                frame_rate_den=probe.frame_rate_den,
+                frame_rate_num=headers.frame_rate.numerator,
+                frame_rate_den=headers.frame_rate.denominator,
                 variable_rate=is_variable(times, float(headers.time_base)),
                 width=headers.width,
                 height=headers.height,
                 rotation=headers.rotation,
                 sample_aspect=float(headers.sample_aspect),
                 duration_s=report.end_s - float(times[0]),
-                audio_codec=probe.audio_codec,
-                audio_rate=probe.audio_rate,
-                audio_channels=probe.audio_channels,
-                audio_track=probe.audio_track,
+                audio_codec=None,
+                audio_rate=None,
+                audio_channels=None,
+                audio_track=None,
                 truncated=report.truncated,
                 timestamps_repaired=report.repaired,
             )
         ],
     )
     context.facts.update(
-        decoded_frames=report.n_frames,
+        decoded_frames=headers.n_decoded + report.n_decoded,
         decode_errors=report.n_errors,
         repaired_timestamps=report.n_repaired,
         interlaced_frames=report.n_interlaced,
         size_changed=report.size_changed,
-        warnings=doubts_of(probe.source_name, report),
+        warnings=doubts_of(name, report),
         sampled_frames=len(scanner.sampled),
     )
 
@@ -294,12 +294,12 @@ def versions(settings: ScanSettings) -> tuple[str, ...]:
 
 STAGE: Stage[Any] = Stage(
     name="scan",
-    version=2,
+    version=3,
     settings=ScanSettings,
     scope="episode",
-    reads=("probes",),
+    reads=("headers.json",),
     writes=(
-        Artifact("episodes", Episode, published=True),
+        Artifact("episodes", Episode, published=True, filled_from="sounds"),
         Artifact("detections", FaceDetection, published=True),
         Artifact("crops", FaceCrop),
         Artifact("crops.bin"),

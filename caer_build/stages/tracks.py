@@ -350,7 +350,7 @@ def _follow_all(context: Context[TrackSettings], timeline: Timeline) -> Tables:
         found = build_tracks(
             context.read("shots"), context.read("detections"), timeline, settings, candidates
         )
-    context.facts.update(redecoded_frames=replay.n_frames)
+    context.facts.update(redecoded_frames=headers.n_decoded + replay.n_decoded)
     return found
 
 
