@@ -47,6 +47,7 @@ class ProgressFigures:
     hours: list[oversight.HourOfWork]
     cannot_tell: list[oversight.Flagged]
     broken: list[oversight.Flagged]
+    passed_on: list[oversight.PassedOn]
     stuck: list[oversight.Stuck]
     n_workers: int
 
@@ -79,6 +80,7 @@ def progress_figures(office: Office, midnight_ms: int, now_ms: int) -> ProgressF
             oversight.by_hour(connection, now_ms - PACE_DAYS * DAY_MS),
             oversight.flagged(connection, "cannot_tell"),
             oversight.flagged(connection, "broken"),
+            oversight.passed_on(connection),
             oversight.stuck(connection),
             oversight.n_workers(connection),
         )

@@ -97,6 +97,21 @@ def test_progress(pages: Pages) -> None:
     assert (hours["Hours"] > 0).all()
 
 
+def test_nobody_reads_who_would_rather_not(pages: Pages) -> None:
+    project, who = pages.project, pages.project.people[2]
+    lease = project.office.leases(who)[0]
+    project.office.decline(who, lease.public_id, lease.ticket)
+    page = pages.open("progress")
+    assert "Rather not (1)" in [tab.label for tab in page.tabs]
+    with_it = [d.value for d in page.dataframe if "People who passed it on" in d.value]
+    [row] = with_it[0].to_dict("records")
+    assert (row["Id"], row["People who passed it on"]) == (lease.clip_id, 1)
+    named = [d.value for d in page.dataframe if "Name" in d.value]
+    assert len(named) == 2
+    for table in named:
+        assert not [c for c in table.columns if "ather not" in c or "assed" in c]
+
+
 def test_agreement(pages: Pages) -> None:
     page = pages.open("agreement")
     values = {m.label: m.value for m in page.metric}

@@ -48,9 +48,10 @@ def show(office: Office, _account: Account) -> None:
     _pace(found, now_ms)
     st.subheader("People")
     _people(found.people)
-    hours, cannot, broken, stuck = st.tabs(
+    hours, cannot, broken, passed_on, stuck = st.tabs(
         ["Hours worked", f"Cannot tell ({len(found.cannot_tell)})",
-         f"Broken ({len(found.broken)})", f"Cannot be finished ({len(found.stuck)})"]
+         f"Broken ({len(found.broken)})", f"Rather not ({len(found.passed_on)})",
+         f"Cannot be finished ({len(found.stuck)})"]
     )  # fmt: skip
     with hours:
         _hours(office, found.people, now_ms)
@@ -58,6 +59,8 @@ def show(office: Office, _account: Account) -> None:
         _flagged(found.cannot_tell, "Nobody said of a clip that they cannot tell.")
     with broken:
         _flagged(found.broken, "Nobody found a clip broken.")
+    with passed_on:
+        _passed_on(found.passed_on)
     with stuck:
         _stuck(found)
 
@@ -142,7 +145,7 @@ def _people(people: list[oversight.Person]) -> None:
     rows = [
         {
             "Name": p.name, "Called": p.alias, "Role": p.role, "Clips answered": p.n_votes,
-            "Answers today": p.n_today, "Holds": p.n_held, "Rather not": p.n_declined,
+            "Answers today": p.n_today, "Holds": p.n_held,
             "Last answer": moment(p.last_at),
             "State": "retired" if p.is_retired else "" if p.is_qualified else "in practice",
         }
@@ -159,7 +162,6 @@ def _people(people: list[oversight.Person]) -> None:
                 help="of every kind: gold clips and repeats too"
             ),
             "Holds": st.column_config.NumberColumn(help="clips given to them at this moment"),
-            "Rather not": st.column_config.NumberColumn(help="clips passed on"),
             "Last answer": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
         },
     )  # fmt: skip
@@ -213,6 +215,20 @@ def _flagged(clips: list[oversight.Flagged], nothing: str) -> None:
     rows = [
         {"Clip": f"/review?clip={c.public_id}", "Said so": c.n_flags, "Answers": c.n_answers,
          "Reasons": "; ".join(c.reasons), "Id": c.clip_id}
+        for c in clips
+    ]  # fmt: skip
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",
+                 column_config={"Clip": _LINK})  # fmt: skip
+
+
+def _passed_on(clips: list[oversight.PassedOn]) -> None:
+    st.caption("Who would rather not see a clip is shown to nobody: people were promised that.")
+    if not clips:
+        st.info("Nobody passed a clip on.")
+        return
+    rows = [
+        {"Clip": f"/review?clip={c.public_id}", "People who passed it on": c.n_people,
+         "Id": c.clip_id}
         for c in clips
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",

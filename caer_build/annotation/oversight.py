@@ -64,7 +64,6 @@ class Person:
         n_votes: clips answered that count.
         n_today: answers of every purpose since the day began.
         n_held: clips given to them at this moment.
-        n_declined: clips they would rather not see.
         last_at: ms; None: nothing answered yet.
     """
 
@@ -77,7 +76,6 @@ class Person:
     n_votes: int
     n_today: int
     n_held: int
-    n_declined: int
     last_at: int | None
 
 
@@ -126,6 +124,19 @@ class Flagged:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A clip that people would rather not see. Who they are is told to nobody.
+
+    Attributes:
+        n_people: how many.
+    """
+
+    clip_id: str
+    public_id: str
+    n_people: int
+
+
 def progress(connection: Connection) -> Progress:
     """Clips by the answers they need and have.
 
@@ -160,12 +171,6 @@ def people(connection: Connection, day_began_ms: int) -> list[Person]:
         .group_by(t.slot.c.annotator_id)
     )
     taken = {row.annotator_id: row for row in slots}
-    passed_on = connection.execute(
-        select(t.declined.c.annotator_id, func.count().label("n")).group_by(
-            t.declined.c.annotator_id
-        )
-    )
-    declined = {row.annotator_id: row.n for row in passed_on}
     found = []
     mine = t.vote.c.annotator_id == t.annotator.c.annotator_id
     last = select(func.max(t.vote.c.answered_at)).where(mine).scalar_subquery()
@@ -185,7 +190,7 @@ def people(connection: Connection, day_began_ms: int) -> list[Person]:
             Person(
                 me, row.alias, row.name, row.role, row.retired_at is not None,
                 row.qualified_at is not None, held.answered if held else 0, row.n_today,
-                held.held if held else 0, declined.get(me, 0), row.last_at,
+                held.held if held else 0, row.last_at,
             )
         )  # fmt: skip
     return found
@@ -246,6 +251,20 @@ def flagged(connection: Connection, flag: str, limit: int = 200) -> list[Flagged
                 tuple(sorted(reasons[r.clip_id])) if flag == "broken" else ())
         for r in rows
     ]  # fmt: skip
+
+
+def passed_on(connection: Connection, limit: int = 200) -> list[PassedOn]:
+    """Clips that people would rather not see, those of the most people first."""
+    n_people = func.count().label("n_people")
+    rows = connection.execute(
+        select(t.declined.c.clip_id, n_people)
+        .where(takes_part(t.declined.c.clip_id))
+        .group_by(t.declined.c.clip_id)
+        .order_by(n_people.desc(), t.declined.c.clip_id)
+        .limit(limit)
+    ).all()
+    public = _public_ids(connection, [row.clip_id for row in rows])
+    return [PassedOn(row.clip_id, public[row.clip_id], row.n_people) for row in rows]
 
 
 def n_workers(connection: Connection) -> int:
