@@ -25,6 +25,8 @@ _CLOSER = """<style>
 [data-testid="stMainBlockContainer"] h1 { padding: 0.4rem 0 0.6rem; font-size: 2rem; }
 </style>"""
 """Tables and plots want the room that Streamlit leaves around them."""
+CLIP_LINK = st.column_config.LinkColumn(display_text=r"clip=(\w+)", width="medium")
+"""to ``/review?clip=…``"""
 STATUS_WORDS = {
     "label": "Label",
     "tie": "Tie",

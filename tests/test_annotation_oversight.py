@@ -290,5 +290,5 @@ def test_one_clip_with_everything_that_was_said(database: Database) -> None:
     mine = [s for s in found.said if s.name == "Person 1"]
     assert [(s.revision, s.is_standing) for s in mine] == [(1, False), (2, True)]
     assert mine[1].emotion == "Surprise"
-    assert found.boxes == [[1.0, 2.0, 11.0, 12.0], None]
-    assert found.times_ms == [0, 40]
+    assert found.film.boxes == [[1.0, 2.0, 11.0, 12.0], None]
+    assert found.film.times_ms == [0, 40]

@@ -169,6 +169,37 @@ def test_gold_without_a_reason_is_refused_with_a_sentence(pages: Pages) -> None:
     assert "needs a reason" in page.error[0].value
 
 
+def test_gold_is_made_on_the_first_day(database: Database, tmp_path: Path) -> None:
+    from tests.annotating import make_project
+
+    st.cache_data.clear()
+    project = make_project(database, n_clips=3, n_people=0)
+    project.add_person(role="manager")
+    serve_from(Place(Workspace.create(tmp_path / "work"), project.office))
+    pages = Pages(project)
+    page = pages.open("review")
+    listed = list(page.dataframe[0].value["Id"])
+    assert len(listed) == 3, "nobody has answered, and they are there all the same"
+    for number, use in enumerate(("practice", "example")):
+        if number == 0:
+            page.text_input(key="clip_find").input(listed[0]).run()
+        else:
+            button(page, "Next")
+        assert any(listed[number] in c.value for c in pages.well(page).caption)
+        page.selectbox[0].select("Fear")
+        page.radio[0].set_value(use)
+        page.text_area[0].input("Wide eyes.")
+        button(page, "Make it gold")
+        pages.well(page)
+    with database.reading() as connection:
+        assert {c.clip_id: c.use for c in gold_clips(connection)} == {
+            listed[0]: "practice",
+            listed[1]: "example",
+        }
+    page = button(page, "All clips")
+    assert list(pages.well(page).dataframe[0].value["Gold"]) == ["Fear", "Fear", ""]
+
+
 def test_people_with_evidence_and_links(pages: Pages) -> None:
     database = pages.project.database
     page = pages.open("people")

@@ -17,6 +17,7 @@ from caer_build.annotation.accounts import (
     Account,
     Invitation,
     invite,
+    needs_practice,
     open_invitations,
     revoke,
 )
@@ -172,10 +173,19 @@ def _signs(office: Office, signs: list[Sign]) -> None:
 
 def _practice(office: Office, account: Account, person: Person) -> None:
     me, them = account.annotator_id, person.annotator_id
-    if person.is_qualified:
+    with office.database.reading() as connection:
+        with_practice = needs_practice(connection)
+    if person.is_untried and with_practice:
+        st.write(
+            "Labels clips that count, without having practised: there was no practice clip when "
+            "they joined."
+        )
+    elif person.is_qualified:
         st.write("Labels clips that count.")
     else:
         st.write("Is in practice: no clips that count yet.")
+    if not with_practice:
+        st.caption("Nobody practises here yet: make clips gold, for practice, under Clips.")
     again, by_hand = st.columns(2)
     if not person.is_qualified and by_hand.button(
         "Pass by hand", icon=":material/check:", width="stretch"
@@ -185,6 +195,7 @@ def _practice(office: Office, account: Account, person: Person) -> None:
     if again.button(
         "Another round of practice", icon=":material/replay:", width="stretch",
         help="On practice clips they have not seen; clips that count come after it.",
+        disabled=not with_practice,
     ):  # fmt: skip
         act(office, account, lambda c: staff.practise_again(c, them, me, office.clock()),
             f"{plain(person.name)} begins another round.")  # fmt: skip

@@ -10,6 +10,7 @@ import streamlit as st
 from annotator_app import charts
 from annotator_app.figures import PACE_DAYS, ProgressFigures, hours_worked, progress_figures
 from annotator_app.managing import (
+    CLIP_LINK,
     STATUS_WORDS,
     begin,
     clock_now,
@@ -218,7 +219,7 @@ def _flagged(clips: list[oversight.Flagged], nothing: str) -> None:
         for c in clips
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",
-                 column_config={"Clip": _LINK})  # fmt: skip
+                 column_config={"Clip": CLIP_LINK})  # fmt: skip
 
 
 def _passed_on(clips: list[oversight.PassedOn]) -> None:
@@ -232,7 +233,7 @@ def _passed_on(clips: list[oversight.PassedOn]) -> None:
         for c in clips
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",
-                 column_config={"Clip": _LINK})  # fmt: skip
+                 column_config={"Clip": CLIP_LINK})  # fmt: skip
 
 
 def _stuck(found: ProgressFigures) -> None:
@@ -249,10 +250,8 @@ def _stuck(found: ProgressFigures) -> None:
         for c in found.stuck
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",
-                 column_config={"Clip": _LINK})  # fmt: skip
+                 column_config={"Clip": CLIP_LINK})  # fmt: skip
 
-
-_LINK = st.column_config.LinkColumn(display_text=r"clip=(\w+)", width="medium")
 
 if __name__ == "__main__":
     here = visit_as("manager")
