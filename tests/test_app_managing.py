@@ -213,7 +213,8 @@ def test_people_with_evidence_and_links(pages: Pages) -> None:
     page.text_input[0].input("Noor")
     button(page, "Make a link")
     pages.well(page)
-    link = page.code[0].value
+    whom, link = page.code[0].value.split("\n")
+    assert whom == "For Noor"
     assert link.startswith("https://label.example/join/")
     page.run()
     assert not page.code  # shown once

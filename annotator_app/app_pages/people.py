@@ -94,11 +94,12 @@ def _invite(office: Office, account: Account, base_url: str) -> None:
                     token = invite(
                         connection, role, note.strip(), account.annotator_id, office.clock()
                     )
-                st.session_state[_LINK] = (note.strip(), f"{base_url}/join/{token}")
+                st.session_state[_LINK] = f"For {note.strip()}\n{base_url}/join/{token}"
     made = st.session_state.pop(_LINK, None)
     if made:
-        st.success(f"For {plain(made[0])}. Copy it now: it is shown this once, and works once.")
-        st.code(made[1], language=None, wrap_lines=True)
+        st.success("Copy it now: it is shown this once, and works once.")
+        # Name and link in one, so that one never stands beside another's while the page is drawn.
+        st.code(made, language=None, wrap_lines=True)
     _open_invitations(office, account)
 
 
