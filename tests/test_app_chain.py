@@ -152,7 +152,8 @@ def reload(seat: Seat) -> None:
 def answer_in_a_second_tab(seat: Seat, opinion: Opinion) -> None:
     """The clip of the first tab; there it is not taken twice."""
     clip = choose(seat, opinion)
-    other = seat.beside().open()
+    other = seat.beside().open(sound_check=False)
+    other.until_view("answer")
     assert other.clip == clip
     choose(other, opinion)
     send(other)

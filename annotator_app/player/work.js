@@ -17,7 +17,7 @@ import { missing, missingLine } from "./missing.js";
 import { deliver, drop, keep, untilAnswered, waiting } from "./outbox.js";
 import * as pages from "./pages.js";
 import { Screen } from "./screen.js";
-import { checkSound } from "./soundcheck.js";
+import { checkSound, isChecked, rememberCheck } from "./soundcheck.js";
 import { Stage } from "./stage.js";
 import { bannerOf, feedbackNotice, inWords, refusalNotice } from "./wording.js";
 import { active, isBreakDue, putOff, rested } from "./worktime.js";
@@ -188,7 +188,8 @@ export class Work {
   }
 
   async #renew() {
-    if (document.hidden || !this.#current || this.#sending) return;
+    // In another tab, too: the clip is kept as long as its page is open.
+    if (this.#sending || this.#server.tasks.length === 0) return;
     try {
       await post("/api/renew", {}, this.#server.csrf);
     } catch (error) {
@@ -225,9 +226,9 @@ export class Work {
         this.#server.state = "work";
         this.#next();
       }));
-    } else if (!session().sound_checked) {
+    } else if (!isChecked(this.#server.session)) {
       checkSound((content) => this.#page(content), () => {
-        remember({ sound_checked: true });
+        rememberCheck(this.#server.session);
         this.#next();
       });
     } else {

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from annotator_app.place import Place
-from annotator_app.tokens import csrf_token
+from annotator_app.tokens import csrf_token, session_mark
 from annotator_app.web.gate import Visitor, visitor_of
 from annotator_app.web.refusals import Refusals, settle
 from caer_build.annotation import votes
@@ -141,6 +141,7 @@ class Work:
         return {
             "person": {"name": account.name},
             "csrf": csrf_token(visitor.token or ""),
+            "session": session_mark(visitor.token or ""),
             "title": settings.title,
             "emotions": list(EMOTIONS),
             "confidence": list(STEP_WORDS[settings.confidence_steps]),
