@@ -25,7 +25,9 @@ def _project(office: Office) -> str:
     return repr(office.database.engine.url)
 
 
-_counted = st.cache_data(ttl=20, show_spinner=False, max_entries=100, hash_funcs={Office: _project})
+LIVE_S = 15
+"""A page that is left open counts anew so often."""
+_counted = st.cache_data(ttl=10, show_spinner=False, max_entries=100, hash_funcs={Office: _project})
 _looked_through = st.cache_data(
     ttl=600, show_spinner=False, max_entries=4, hash_funcs={Office: _project}
 )

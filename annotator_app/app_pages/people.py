@@ -147,7 +147,7 @@ def _one(office: Office, account: Account, people: list[Person], signs: list[Sig
         _practice(office, account, person)
         _role(office, account, person)
     if st.button("Retire …", icon=":material/person_off:", key="retire"):
-        _confirm_retire(office, account, person)
+        _confirm_retire(person)
 
 
 def _signs(office: Office, signs: list[Sign]) -> None:
@@ -220,7 +220,9 @@ def _role(office: Office, account: Account, person: Person) -> None:
 
 
 @st.dialog("Retire this person?")
-def _confirm_retire(office: Office, account: Account, person: Person) -> None:
+def _confirm_retire(person: Person) -> None:
+    here = visit_as("manager")
+    office, account = here.office, here.account
     st.write(
         f"**{plain(person.name)}** is signed out everywhere at once and cannot come back with this "
         "account. Clips they hold go to others. Their answers stay and count."

@@ -8,7 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from annotator_app import charts
-from annotator_app.figures import PACE_DAYS, ProgressFigures, hours_worked, progress_figures
+from annotator_app.figures import (
+    LIVE_S,
+    PACE_DAYS,
+    ProgressFigures,
+    hours_worked,
+    progress_figures,
+)
 from annotator_app.managing import (
     CLIP_LINK,
     STATUS_WORDS,
@@ -35,20 +41,8 @@ _PAY_DAYS = 14
 def show(office: Office, _account: Account) -> None:
     """The page."""
     begin(office.settings.title)
-    midnight_ms, now_ms = clock_now(office)
-    found = progress_figures(office, midnight_ms, now_ms)
-    _headline(found, now_ms)
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader("Answers a clip has")
-        _answers(found.progress)
-    with right:
-        st.subheader("What becomes a label")
-        _funnel(found.funnel, office.settings.votes_per_clip)
-    st.subheader("Pace")
-    _pace(found, now_ms)
-    st.subheader("People")
-    _people(found.people)
+    _live()
+    found, now_ms = _counted(office)
     hours, cannot, broken, passed_on, stuck = st.tabs(
         ["Hours worked", f"Cannot tell ({len(found.cannot_tell)})",
          f"Broken ({len(found.broken)})", f"Rather not ({len(found.passed_on)})",
@@ -64,6 +58,31 @@ def show(office: Office, _account: Account) -> None:
         _passed_on(found.passed_on)
     with stuck:
         _stuck(found)
+
+
+def _counted(office: Office) -> tuple[ProgressFigures, int]:
+    """The figures, and when it is (ms)."""
+    midnight_ms, now_ms = clock_now(office)
+    return progress_figures(office, midnight_ms, now_ms), now_ms
+
+
+@st.fragment(run_every=LIVE_S)
+def _live() -> None:
+    """What changes by itself while somebody looks."""
+    office = visit_as("manager").office
+    found, now_ms = _counted(office)
+    _headline(found, now_ms)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Answers a clip has")
+        _answers(found.progress)
+    with right:
+        st.subheader("What becomes a label")
+        _funnel(found.funnel, office.settings.votes_per_clip)
+    st.subheader("Pace")
+    _pace(found, now_ms)
+    st.subheader("People")
+    _people(found.people)
 
 
 def _headline(found: ProgressFigures, now_ms: int) -> None:
