@@ -111,12 +111,6 @@ def hours_worked(
 
 
 @_counted
-def n_disputes(office: Office, annotator_id: int, statuses: tuple[str, ...]) -> int:
-    """How many clips wait for an adjudicator, counted up to 100."""
-    return office.n_disputes(annotator_id, statuses)
-
-
-@_counted
 def n_ties(office: Office) -> int:
     """How many ties nobody has decided, counted up to 100."""
     with office.database.reading() as connection:

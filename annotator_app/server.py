@@ -66,7 +66,9 @@ def build(place: Place) -> App:
     from annotator_app.web.refusals import Refusals
     from annotator_app.web.rendering import icon
     from annotator_app.web.sockets import Sockets
+    from annotator_app.web.ties import Ties
     from annotator_app.web.work import Work
+    from caer_build.annotation.adjudication import DISPUTED, TIES
 
     load_config_options(dict(_STREAMLIT))
     serve_from(place)
@@ -88,6 +90,8 @@ def build(place: Place) -> App:
         routes=[
             *Doors(place, sockets, refusals).routes(),
             *Work(place, refusals).routes(),
+            *Ties(place, refusals, "/api/ties", TIES).routes(),
+            *Ties(place, refusals, "/api/disputes", DISPUTED).routes(),
             *Clips(place, refusals).routes(),
             *Exports(place, refusals).routes(),
             # Before Streamlit's own, which would show its logo in the browser's tab.

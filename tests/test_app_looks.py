@@ -17,7 +17,7 @@ from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import gold
 from caer_build.annotation import tables as t
 from caer_build.annotation.office import now_ms
-from tests.player_seat import PATIENCE_MS, WIDE, Seat
+from tests.player_seat import COUNT_TONES, PATIENCE_MS, WIDE, Seat
 from tests.serving import Browser, Served, answer_body, make_workspace, serving
 
 REASONS = (
@@ -57,6 +57,7 @@ def practise(member: Browser) -> None:
 
 def seat_of(browser: Any, member: Browser) -> Seat:
     made = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
+    made.add_init_script(COUNT_TONES)
     made.set_default_timeout(PATIENCE_MS)
     made.add_cookies([{"name": SESSION_COOKIE, "value": member.token, "url": member.base_url}])
     return Seat(made.new_page(), member.base_url)
@@ -120,17 +121,17 @@ def test_ties_are_decided_and_made_gold(browser: Any, served: Served, tmp_path: 
     judge = seat_of(browser, served.member("Yusuf Demir", "adjudicator"))
     for number in range(2):
         judge.page.goto(f"{judge.url}/adjudicate")
-        judge.page.get_by_text("Answer first").wait_for()
-        judge.until("part('player')")
         if number == 0:
-            judge.page.wait_for_timeout(500)
+            judge.check_sound()
+        judge.until_view("answer")
+        if number == 0:
             look(judge, tmp_path, "ties-judge")
-        judge.page.get_by_text("Surprise", exact=True).click()
-        judge.page.get_by_text("I am fairly sure.").click()
-        judge.page.locator("[data-do=restart]").click()
-        send = judge.page.get_by_role("button", name="Send")
-        judge.page.get_by_text("Ready to send.").wait_for()
-        send.click()
+        judge.press("ArrowUp", "7", "f")
+        judge.until_heard()
+        judge.press("Enter")
+        judge.until_view("notice")
+        if number == 0:
+            look(judge, tmp_path, "ties-others")
         judge.page.get_by_text("What you decided, and what others had said").wait_for()
     look(judge, tmp_path, "ties-judged")
     boss = seat_of(browser, served.member("Dr. Boss", "manager"))
