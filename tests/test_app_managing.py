@@ -210,7 +210,7 @@ def test_people_with_evidence_and_links(pages: Pages) -> None:
     with database.reading() as connection:
         expected = signs(connection)
     table = page.dataframe[0].value.set_index("Name")
-    assert "Faster than the clips last" in table.loc[HASTY, "Look at"]
+    assert "too fast" in table.loc[HASTY, "Look at"]
     assert [w.value.split("**")[2].split(" For example")[0].strip() for w in page.warning] == [
         s.evidence for s in expected
     ]

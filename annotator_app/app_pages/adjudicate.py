@@ -8,8 +8,9 @@ import streamlit as st
 
 from annotator_app.figures import n_ties
 from annotator_app.managing import act, answer_words, begin, confidence_words, moment
-from annotator_app.player.component import CLOSE_TO_THE_EDGES, show_player
+from annotator_app.player.component import show_player
 from annotator_app.session import visit_as
+from annotator_app.styling import CLOSE_TO_THE_EDGES
 from caer_build.annotation import adjudication
 from caer_build.annotation.accounts import Account, everyone
 from caer_build.annotation.adjudication import Decided
@@ -45,7 +46,11 @@ def _overview(office: Office, account: Account) -> None:
         "give somebody the role of adjudicator under People."
     )
     waiting = n_ties(office)
-    st.metric("Ties that wait for an adjudicator", waiting if waiting < 100 else "100 or more")
+    left, _ = st.columns([1, 3])
+    left.metric(
+        "Ties that wait for an adjudicator", waiting if waiting < 100 else "100 or more",
+        border=True,
+    )  # fmt: skip
     with office.database.reading() as connection:
         rows = adjudication.decided(connection)
         names = {a.annotator_id: a.name for a in everyone(connection)}
@@ -96,11 +101,11 @@ def _table(rows: list[Decided], names: dict[int, str] | None) -> int | None:
     frame = pd.DataFrame(shown)
     columns = {"At": st.column_config.DatetimeColumn(format="D MMM, HH:mm")}
     if names is None:
-        st.dataframe(frame, hide_index=True, width="stretch", column_config=columns)
+        st.dataframe(frame, hide_index=True, width="stretch", placeholder="", column_config=columns)
         return None
     event = st.dataframe(
-        frame, hide_index=True, width="stretch", column_config=columns, key="decided",
-        on_select="rerun", selection_mode="single-row",
+        frame, hide_index=True, width="stretch", placeholder="", column_config=columns,
+        key="decided", on_select="rerun", selection_mode="single-row",
     )  # fmt: skip
     chosen = event.selection.rows
     return chosen[0] if chosen else None

@@ -14,25 +14,27 @@ from caer_build.annotation.practice import Practised, own_round
 from caer_build.annotation.project import STEP_WORDS
 from caer_build.annotation.viewing import film
 
-_PER_ROW = 2
+_PER_ROW = 4
 
 
 def _emotions() -> None:
     st.header("The seven emotions")
     st.write("What is told of clips here is made up. What you will see is less clear.")
-    for start in range(0, len(EMOTION_ENTRIES), _PER_ROW):
-        for column, number in zip(
-            st.columns(_PER_ROW), range(start, start + _PER_ROW), strict=True
-        ):
-            if number >= len(EMOTION_ENTRIES):
-                continue
-            entry = EMOTION_ENTRIES[number]
+    cards = [
+        (
+            f"{number} · {entry.name}",
+            f"{entry.meaning}\n\n**Looks like:** {entry.looks}\n\n"
+            f"**Sounds like:** {entry.sounds}\n\n*{entry.example}*",
+        )
+        for number, entry in enumerate(EMOTION_ENTRIES, start=1)
+    ]
+    cards += [(f"X · {name}", text) for name, text in SPECIAL_ANSWERS[:1]]
+    for start in range(0, len(cards), _PER_ROW):
+        row = cards[start : start + _PER_ROW]
+        for column, (title, text) in zip(st.columns(_PER_ROW), row, strict=True):
             with column.container(border=True, height="stretch"):
-                st.subheader(f"{number + 1}  {entry.name}", anchor=False)
-                st.markdown(
-                    f"{entry.meaning}\n\n**Looks like:** {entry.looks}\n\n"
-                    f"**Sounds like:** {entry.sounds}\n\n*{entry.example}*"
-                )
+                st.subheader(title, anchor=False)
+                st.markdown(text)
 
 
 def _rules() -> None:

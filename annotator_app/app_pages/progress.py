@@ -172,7 +172,7 @@ def _people(people: list[oversight.Person]) -> None:
         for p in people
     ]  # fmt: skip
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, width="stretch",
+        pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
         column_config={
             "Clips answered": st.column_config.ProgressColumn(
                 format="localized", max_value=max([p.n_votes for p in people], default=0) or 1,
@@ -218,7 +218,7 @@ def _hours(office: Office, people: list[oversight.Person], now_ms: int) -> None:
     table = sums.join(by_day).reset_index()
     two = st.column_config.NumberColumn(format="%.2f")
     st.dataframe(
-        table, hide_index=True, width="stretch",
+        table, hide_index=True, width="stretch", placeholder="",
         column_config={
             "Name": st.column_config.TextColumn(pinned=True),
             "Hours": st.column_config.NumberColumn(format="%.2f", help="of all these days"),
@@ -237,7 +237,7 @@ def _flagged(clips: list[oversight.Flagged], nothing: str) -> None:
          "Reasons": "; ".join(c.reasons), "Id": c.clip_id}
         for c in clips
     ]  # fmt: skip
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
                  column_config={"Clip": CLIP_LINK})  # fmt: skip
 
 
@@ -251,7 +251,7 @@ def _passed_on(clips: list[oversight.PassedOn]) -> None:
          "Id": c.clip_id}
         for c in clips
     ]  # fmt: skip
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
                  column_config={"Clip": CLIP_LINK})  # fmt: skip
 
 
@@ -268,7 +268,7 @@ def _stuck(found: ProgressFigures) -> None:
          "People who may": c.n_free, "Gold": c.is_gold, "Id": c.clip_id}
         for c in found.stuck
     ]  # fmt: skip
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
                  column_config={"Clip": CLIP_LINK})  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def _table(clips: Sequence[Listed]) -> int | None:
         for c in clips
     ]  # fmt: skip
     event = st.dataframe(
-        pd.DataFrame(rows), hide_index=True, width="stretch", on_select="rerun",
+        pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="", on_select="rerun",
         selection_mode="single-row", key=f"clips after {clips[0].clip_id}",
         column_config={
             "Mean confidence": st.column_config.NumberColumn(format="%.2f"),
@@ -135,11 +135,15 @@ def _table(clips: Sequence[Listed]) -> int | None:
 
 
 def _turn(pages: list[str], clips: Sequence[Listed]) -> None:
-    back, on, _ = st.columns([1, 1, 6])
-    if back.button("Back", icon=":material/arrow_back:", disabled=len(pages) == 1):
+    if len(pages) == 1 and len(clips) < _AT_ONCE:
+        return
+    back, on, _ = st.columns([1, 1, 8])
+    if back.button("Back", icon=":material/arrow_back:", width="stretch", disabled=len(pages) == 1):
         pages.pop()
         st.rerun()
-    if on.button("Next", icon=":material/arrow_forward:", disabled=len(clips) < _AT_ONCE):
+    if on.button(
+        "Next", icon=":material/arrow_forward:", width="stretch", disabled=len(clips) < _AT_ONCE
+    ):
         pages.append(clips[-1].clip_id)
         st.rerun()
 
@@ -182,7 +186,7 @@ def _gold_list(office: Office, account: Account) -> None:
         for c in clips
     ]  # fmt: skip
     edited = st.data_editor(
-        pd.DataFrame(rows), hide_index=True, width="stretch", key="gold_table",
+        pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="", key="gold_table",
         disabled=["Clip", "Emotion", "Reason", "By", "Id"],
         column_config={
             "Clip": CLIP_LINK,
@@ -313,12 +317,12 @@ def _said(clip: Dossier) -> None:
             "Answer": answer_words(s.emotion, s.flag), "Reason": s.reason or "",
             "Confidence": confidence_words(s.confidence_step, s.confidence_steps),
             "Took (s)": (s.answered_at - s.shown_at) / 1000, "At": moment(s.answered_at),
-            "Changed later": not s.is_standing,
+            "": "" if s.is_standing else "changed later",
         }
         for s in clip.said
     ]  # fmt: skip
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, width="stretch",
+        pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
         column_config={
             "Took (s)": st.column_config.NumberColumn(format="%.1f"),
             "At": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss"),

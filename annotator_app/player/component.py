@@ -16,11 +16,6 @@ def _text(name: str) -> str:
 _player = st.components.v2.component(
     "caer_player", html=_text("player.html"), css=_text("player.css"), js=_text("boot.js")
 )
-CLOSE_TO_THE_EDGES = """<style>
-[data-testid="stMainBlockContainer"] { padding: 3.9rem 1.5rem 0.25rem; max-width: 1500px; }
-@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3.8rem 0.6rem 0; } }
-</style>"""
-"""A clip, an answer and all keys fit on a screen of 1366x768 only without wide margins."""
 
 
 def show_player(desk: str, key: str) -> None:
