@@ -52,8 +52,8 @@ _PALE = (
   for (const e of all(document)) {
     const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
     // A plot's marks say their numbers on cells whose colour nothing here knows.
-    if (!own || !seen(e) || within(e, `style, script, .cover, [aria-disabled=true], [inert], :disabled,
-        .mark-text:not([class*=role-axis], [class*=role-legend])`)) continue;
+    if (!own || !seen(e) || within(e, `style, script, .cover, [aria-disabled=true],
+        [inert], :disabled, .mark-text:not([class*=role-axis], [class*=role-legend])`)) continue;
     const style = getComputedStyle(e);
     const color = rgba(e instanceof SVGElement ? style.fill : style.color);
     const ground = behind(e);
