@@ -10,32 +10,44 @@ import altair as alt
 import pandas as pd
 
 _Unit: TypeAlias = Literal["yearmonthdate", "yearmonthdatehours"]
+Drawn: TypeAlias = alt.Chart | alt.LayerChart
 _DAY_MS = 24 * 3600 * 1000
-_BAR = 30
+_BAR = 34
+_TEXT = 14
 _INK = "#8a93a1"
-"""for labels beside bars: readable on white and on black"""
+"""of rules that show an interval: seen on white and on black"""
 
 
-def bars(rows: Sequence[tuple[str, int]], unit: str, whole: int) -> alt.LayerChart:
+def _finished(chart: Drawn, height: int) -> Drawn:
+    """A plot with texts as large as those around it."""
+    chart = chart.properties(height=height)
+    chart = chart.configure_axis(labelFontSize=_TEXT, titleFontSize=_TEXT, titleFontWeight="normal")
+    chart = chart.configure_axisY(labelFlush=False, labelBound=False)
+    chart = chart.configure_legend(labelFontSize=_TEXT, symbolSize=140)
+    return chart  # noqa: RET504 (altair gives no type)
+
+
+def bars(rows: Sequence[tuple[str, int]], unit: str, whole: int) -> Drawn:
     """Horizontal bars in the order given, each with its count and share of ``whole``."""
     frame = pd.DataFrame(rows, columns=["what", "n"])
     frame["text"] = [f"{n:,}  ({100 * n / whole:.1f} %)" if whole else "0" for n in frame["n"]]
     top = max([n for _, n in rows], default=0) or 1
     base = alt.Chart(frame).encode(
-        y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
-        x=alt.X("n:Q", title=unit, axis=alt.Axis(format="~s", tickCount=5),
-                scale=alt.Scale(domain=[0, top * 1.35])),
+        y=alt.Y("what:N", sort=None, title=None,
+                axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
+        # Every bar says its number; an axis would say it once more.
+        x=alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, top * 1.35])),
         tooltip=[alt.Tooltip("what:N", title=""), alt.Tooltip("n:Q", title=unit, format=",")],
     )  # fmt: skip
     marks = base.mark_bar(cornerRadiusEnd=3, height={"band": 0.72})
-    words = base.mark_text(align="left", dx=6, color=_INK, fontSize=13).encode(text="text:N")
-    chart: alt.LayerChart = (marks + words).properties(height=_BAR * len(rows) + 40)
-    return chart
+    # By this name styling.py finds them.
+    words = base.mark_text(align="left", dx=6, fontSize=_TEXT).encode(text="text:N")
+    return _finished(marks + words.properties(name="beside"), _BAR * len(rows) + 10)
 
 
 def over_time(
     rows: Sequence[tuple[int, str, int]], since_ms: int, until_ms: int, by_day: bool
-) -> alt.Chart:
+) -> Drawn:
     """Answers an hour or a day, stacked by person, in the time of the visitor's clock.
 
     Args:
@@ -52,7 +64,7 @@ def over_time(
     else:
         step = alt.TimeIntervalStep(interval="day", step=1 if days <= 10 else 3)
         axis = alt.Axis(format="%a %d %b", tickCount=step)
-    chart: alt.Chart = (
+    chart = (
         alt.Chart(frame)
         .mark_bar()
         .encode(
@@ -65,9 +77,8 @@ def over_time(
                 alt.Tooltip("sum(n):Q", title="answers", format=","),
             ],
         )
-        .properties(height=260)
     )
-    return chart
+    return _finished(chart, 260)
 
 
 def square(
@@ -75,7 +86,7 @@ def square(
     names: Sequence[str],
     titles: tuple[str, str],
     domain: tuple[float, float],
-) -> alt.LayerChart:
+) -> Drawn:
     """A matrix of colours with a number in each cell.
 
     Args:
@@ -87,7 +98,7 @@ def square(
     middle = (domain[0] + domain[1]) / 2
     base = alt.Chart(frame).encode(
         x=alt.X("column:N", sort=list(names), title=titles[1],
-                axis=alt.Axis(labelAngle=-35, labelLimit=120, orient="top")),
+                axis=alt.Axis(labelAngle=-35, labelLimit=140, labelOverlap=False, orient="top")),
         y=alt.Y("row:N", sort=list(names), title=titles[0], axis=alt.Axis(labelLimit=160)),
         tooltip=[alt.Tooltip("row:N", title=titles[0]), alt.Tooltip("column:N", title=titles[1]),
                  alt.Tooltip("more:N", title=" ")],
@@ -97,17 +108,16 @@ def square(
             "value:Q", scale=alt.Scale(scheme="blues", domain=list(domain), clamp=True), legend=None
         )
     )
-    words = base.mark_text(fontSize=13).encode(
+    words = base.mark_text(fontSize=_TEXT).encode(
         text="text:N",
         color=alt.condition(f"datum.value > {middle}", alt.value("#ffffff"), alt.value("#10243e")),
     )
-    chart: alt.LayerChart = (cells + words).properties(height=46 * len(names) + 90)
-    return chart
+    return _finished(cells + words, 46 * len(names) + 90)
 
 
 def calibration(
     rows: Sequence[tuple[str, float | None, float | None, float | None, int]],
-) -> alt.LayerChart:
+) -> Drawn:
     """The share of others who agree, for each step of confidence, with its interval.
 
     Args:
@@ -125,18 +135,19 @@ def calibration(
         ],
     )
     scale = alt.Scale(domain=[0, 1])
-    y = alt.Y("share:Q", title="others who agree", scale=scale, axis=alt.Axis(format=".0%"))
+    y = alt.Y(
+        "share:Q", title="others who agree", scale=scale, axis=alt.Axis(format=".0%", tickCount=5)
+    )
     bars_ = base.mark_rule(strokeWidth=2, color=_INK).encode(
         y=alt.Y("low:Q", scale=scale), y2="high:Q"
     )
     dots = base.mark_point(size=110, filled=True).encode(y=y)
     line = base.mark_line(strokeDash=[4, 4], opacity=0.6).encode(y=y)
-    chart: alt.LayerChart = (line + bars_ + dots).properties(height=300)
-    return chart
+    return _finished(line + bars_ + dots, 300)
 
 
 def with_interval(rows: Sequence[tuple[str, float | None, float | None, float | None, int]],
-                  titles: tuple[str, str]) -> alt.LayerChart:  # fmt: skip
+                  titles: tuple[str, str]) -> Drawn:  # fmt: skip
     """A share with its interval for each person.
 
     Args:
@@ -155,15 +166,14 @@ def with_interval(rows: Sequence[tuple[str, float | None, float | None, float | 
         ],
     )
     scale = alt.Scale(domain=[0, 1])
-    axis = alt.Axis(format=".0%")
+    axis = alt.Axis(format=".0%", tickCount=5)
     rules = base.mark_rule(strokeWidth=2, color=_INK).encode(
         x=alt.X("low:Q", scale=scale), x2="high:Q"
     )
     dots = base.mark_point(size=110, filled=True).encode(
         x=alt.X("share:Q", title=titles[0], scale=scale, axis=axis)
     )
-    chart: alt.LayerChart = (rules + dots).properties(height=_BAR * len(rows) + 50)
-    return chart
+    return _finished(rules + dots, _BAR * len(rows) + 60)
 
 
 def funnel_rows(counts: Mapping[str, int]) -> list[tuple[str, int]]:

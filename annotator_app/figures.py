@@ -25,7 +25,9 @@ def _project(office: Office) -> str:
     return repr(office.database.engine.url)
 
 
-_counted = st.cache_data(ttl=20, show_spinner=False, max_entries=100, hash_funcs={Office: _project})
+LIVE_S = 15
+"""A page that is left open counts anew so often."""
+_counted = st.cache_data(ttl=10, show_spinner=False, max_entries=100, hash_funcs={Office: _project})
 _looked_through = st.cache_data(
     ttl=600, show_spinner=False, max_entries=4, hash_funcs={Office: _project}
 )
@@ -47,6 +49,7 @@ class ProgressFigures:
     hours: list[oversight.HourOfWork]
     cannot_tell: list[oversight.Flagged]
     broken: list[oversight.Flagged]
+    passed_on: list[oversight.PassedOn]
     stuck: list[oversight.Stuck]
     n_workers: int
 
@@ -79,6 +82,7 @@ def progress_figures(office: Office, midnight_ms: int, now_ms: int) -> ProgressF
             oversight.by_hour(connection, now_ms - PACE_DAYS * DAY_MS),
             oversight.flagged(connection, "cannot_tell"),
             oversight.flagged(connection, "broken"),
+            oversight.passed_on(connection),
             oversight.stuck(connection),
             oversight.n_workers(connection),
         )
@@ -104,12 +108,6 @@ def hours_worked(
     """Working time in [since_ms, until_ms); see :func:`working_time.worked`."""
     with office.database.reading() as connection:
         return working_time.worked(connection, since_ms, until_ms, east_ms)
-
-
-@_counted
-def n_disputes(office: Office, annotator_id: int, statuses: tuple[str, ...]) -> int:
-    """How many clips wait for an adjudicator, counted up to 100."""
-    return office.n_disputes(annotator_id, statuses)
 
 
 @_counted

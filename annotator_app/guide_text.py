@@ -116,8 +116,8 @@ SPECIAL_ANSWERS = (
     ),
     (
         "Rather not",
-        "You do not want to watch this, for whatever reason. It goes to somebody else, nothing is "
-        "noted, and nobody asks.",
+        "You do not want to watch this, for whatever reason. It goes to somebody else, nobody is "
+        "shown that it was you, and nobody asks.",
     ),
 )
 

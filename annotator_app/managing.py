@@ -19,12 +19,8 @@ _MINUTE_MS = 60_000
 _DAY_MS = 24 * 3600 * 1000
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+.!|~:$&^=-])")
 _SAY_LATER = "what_was_done"
-_CLOSER = """<style>
-[data-testid="stMainBlockContainer"] { padding: 4.2rem 5rem 3rem; max-width: 1500px; }
-@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3.8rem 1rem 2rem; } }
-[data-testid="stMainBlockContainer"] h1 { padding: 0.4rem 0 0.6rem; font-size: 2rem; }
-</style>"""
-"""Tables and plots want the room that Streamlit leaves around them."""
+CLIP_LINK = st.column_config.LinkColumn(display_text=r"clip=(\w+)", width="medium")
+"""to ``/review?clip=…``"""
 STATUS_WORDS = {
     "label": "Label",
     "tie": "Tie",
@@ -51,7 +47,6 @@ def act(office: Office, account: Account, work: Callable[[Connection], Any], don
 
 def begin(title: str) -> None:
     """The head of a page, and what :func:`act` did before the page was drawn anew."""
-    st.html(_CLOSER)
     st.title(title)
     done = st.session_state.pop(_SAY_LATER, None)
     if done:

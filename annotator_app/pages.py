@@ -41,6 +41,11 @@ def pages_of(role: str) -> list[AppPage]:
     return [page for page in PAGES if role in page.roles]
 
 
+def is_home(path: str, role: str) -> bool:
+    """Whether a URL path names the role's first page, which Streamlit knows as ``/`` only."""
+    return path.strip("/") == pages_of(role)[0].path
+
+
 def is_forbidden(path: str, role: str) -> bool:
     """Whether a URL path names a page of other roles."""
     name = path.strip("/").split("/")[0]

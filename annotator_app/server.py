@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator_app.place import Place, serve_from
+from annotator_app.styling import THEME
 
 if TYPE_CHECKING:
     from streamlit import App
@@ -34,15 +35,7 @@ _STREAMLIT: Mapping[str, object] = {
     "client.showErrorDetails": "none",
     "client.showErrorLinks": False,
     "runner.magicEnabled": False,
-    # The colours of templates/door.css and of the reports.
-    "theme.light.primaryColor": "#1257a8",
-    "theme.light.backgroundColor": "#ffffff",
-    "theme.light.secondaryBackgroundColor": "#f6f7f9",
-    "theme.light.textColor": "#1b1f26",
-    "theme.dark.primaryColor": "#7db4f5",
-    "theme.dark.backgroundColor": "#14171c",
-    "theme.dark.secondaryBackgroundColor": "#1c2027",
-    "theme.dark.textColor": "#e7eaf0",
+    **THEME,
 }
 """Streamlit's settings: no telemetry, nothing for developers, no uploads. They win over a
 ``config.toml`` that lies about."""
@@ -66,7 +59,9 @@ def build(place: Place) -> App:
     from annotator_app.web.refusals import Refusals
     from annotator_app.web.rendering import icon
     from annotator_app.web.sockets import Sockets
+    from annotator_app.web.ties import Ties
     from annotator_app.web.work import Work
+    from caer_build.annotation.adjudication import DISPUTED, TIES
 
     load_config_options(dict(_STREAMLIT))
     serve_from(place)
@@ -88,6 +83,8 @@ def build(place: Place) -> App:
         routes=[
             *Doors(place, sockets, refusals).routes(),
             *Work(place, refusals).routes(),
+            *Ties(place, refusals, "/api/ties", TIES).routes(),
+            *Ties(place, refusals, "/api/disputes", DISPUTED).routes(),
             *Clips(place, refusals).routes(),
             *Exports(place, refusals).routes(),
             # Before Streamlit's own, which would show its logo in the browser's tab.

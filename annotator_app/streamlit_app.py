@@ -6,6 +6,7 @@ import streamlit as st
 
 from annotator_app.pages import pages_of
 from annotator_app.session import visit
+from annotator_app.styling import ALL_PAGES
 from annotator_app.web.rendering import icon_as_data
 
 here = visit()
@@ -21,4 +22,5 @@ offered = [
     )
     for number, page in enumerate(pages_of(here.account.role))
 ]
+st.html(ALL_PAGES)
 st.navigation(offered, position="top").run()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-from caer_build.annotation.review import Dossier
-from caer_build.annotation.viewing import Task
+from caer_build.annotation.viewing import Film
 
 _FOLDER = Path(__file__).parent / "player"
 
@@ -24,64 +21,7 @@ _watch = st.components.v2.component(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """What somebody did with the clip that they look at.
-
-    Attributes:
-        heard: whether it was played once from start to end at normal speed, with its sound.
-        keys: of the player's that are no playing, such as "emotion 2" or "send", since it appeared.
-        mount: where they were pressed; another one begins from nothing.
-    """
-
-    heard: bool
-    keys: tuple[str, ...]
-    mount: str
-
-
-def watch_dossier(clip: Dossier, key: str) -> None:
-    """Plays a clip in a loop, for a manager."""
-    _show(
-        clip.listed.public_id, clip.width, clip.height, clip.listed.length_ms, clip.has_audio,
-        clip.times_ms, clip.boxes, key,
-    )  # fmt: skip
-
-
-def watch_task(task: Task, key: str, n_steps: int) -> Watched:
-    """Plays a clip in a loop, and takes the keys of the player.
-
-    Args:
-        n_steps: of confidence.
-    """
-    found = _show(
-        task.clip, task.width, task.height, task.length_ms, task.has_audio, task.times_ms,
-        task.boxes, key, n_steps,
-    )  # fmt: skip
-    pressed = found.pressed or {}
-    is_this = pressed.get("clip") == task.clip
-    keys = tuple(map(str, pressed["keys"])) if is_this else ()
-    return Watched(found.heard == task.clip, keys, str(pressed.get("mount", "")))
-
-
-def _show(  # noqa: PLR0917
-    public_id: str,
-    width: int,
-    height: int,
-    length_ms: int,
-    has_audio: bool,
-    times_ms: Sequence[int],
-    boxes: Sequence[Sequence[float] | None],
-    key: str,
-    n_steps: int = 0,
-) -> Any:
-    return _watch(
-        data={
-            "clip": public_id, "src": f"/clips/{public_id}.mp4", "width": width,
-            "height": height, "length_ms": length_ms, "has_audio": has_audio,
-            "times_ms": list(times_ms), "boxes": list(boxes), "n_steps": n_steps,
-        },
-        default={"heard": None, "pressed": None},
-        on_heard_change=lambda: None,
-        on_pressed_change=lambda: None,
-        key=key,
-    )  # fmt: skip
+def watch(film: Film, key: str) -> None:
+    """Plays a clip in a loop, to look at."""
+    shown = {field.name: getattr(film, field.name) for field in fields(Film)}
+    _watch(data={**shown, "src": f"/clips/{film.clip}.mp4"}, key=key)

@@ -97,6 +97,7 @@ def busy_project(
     n_people: int = 6,
     share_done: float = 0.75,
     seed: int = 1,
+    now_ms: int = Clock().ms,
     **settings: object,
 ) -> Project:
     """A project with a manager, an adjudicator and ``n_people`` annotators at work.
@@ -104,13 +105,14 @@ def busy_project(
     Args:
         votes_csv: ``ferplus_votes.csv``.
         share_done: of each annotator's answers.
+        now_ms: around when the last of them are given.
     """
     wanted = ProjectSettings.model_validate(
         {"title": "Lobby, first season", "gold_share": 0.05} | settings
     )
     clips = [clip_of(k) for k in range(n_clips)]
     found(database, wanted, [(c, f"{k:018x}", k) for k, c in enumerate(clips)])
-    clock = Clock()
+    clock = Clock(now_ms)
     project = Project(database, Office(database, clock), clock)
     random = Random(seed)
     shares = _shares(votes_csv, n_clips, random)

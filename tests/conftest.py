@@ -36,10 +36,10 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 _LONG = (
-    "test_build_lobby", "test_docs", "test_build_resume", "test_player", "test_player_trouble",
-    "test_app_doors", "test_cli_dataset", "test_annotation_chaos", "test_build_decisions",
-    "test_build_replaced", "test_cli_annotate", "test_sample_episode", "test_build_disk_full",
-    "test_build_episodes", "test_build_folder", "test_app_chain", "test_player_leases",
+    "test_build_lobby", "test_docs", "test_app_chain", "test_build_resume", "test_player",
+    "test_player_trouble", "test_app_doors", "test_cli_dataset", "test_annotation_chaos",
+    "test_build_decisions", "test_build_replaced", "test_cli_annotate", "test_sample_episode",
+    "test_build_disk_full", "test_build_episodes", "test_build_folder", "test_player_leases",
     "test_player_in_streamlit", "test_recipe_paper", "test_player_looks", "test_build_browser",
     "test_cli_training", "test_caernet_learning", "test_caernet_training",
 )  # fmt: skip

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from sqlalchemy import select, update
@@ -27,6 +28,7 @@ from starlette.routing import Route
 
 from annotator_app.place import Place
 from annotator_app.player import assets
+from annotator_app.tokens import SESSION_COOKIE
 from annotator_app.web.clips import Clips
 from annotator_app.web.doors import Doors
 from annotator_app.web.gate import Gate
@@ -141,6 +143,13 @@ class Bench:
         self.people.append(me)
         self.tokens.append(token)
         return token
+
+    def sign_in(self, context: Any, person: int) -> None:
+        """Gives a browser a new session of somebody."""
+        office = self.office
+        with office.database.writing() as connection:
+            token = sessions.open_session(connection, self.people[person], office.clock())
+        context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": self.url}])
 
     def votes(self, **where: object) -> list[t.AnyRow]:
         """Rows of votes, oldest first."""

@@ -41,23 +41,25 @@ REFUSED = ("refused", "lease_lost", "sign_in_failed", "sign_in_throttled")
 _H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac")
 
 
-def clip_files(folder: Path, n_files: int) -> list[Path]:
+def clip_files(folder: Path, n_files: int, n_frames: int = N_FRAMES) -> list[Path]:
     """Clips of two seconds with sound, each with its own frame numbers."""
     folder.mkdir(parents=True, exist_ok=True)
-    sound = write_sound(folder / "sound.wav", N_FRAMES / RATE)
+    sound = write_sound(folder / "sound.wav", n_frames / RATE)
     return [
-        write_video(folder / f"{k}.mp4", coding=_H264, sounds=[sound], first=k * N_FRAMES)
+        write_video(
+            folder / f"{k}.mp4", coding=_H264, n=n_frames, sounds=[sound], first=k * n_frames
+        )
         for k in range(n_files)
     ]
 
 
-def real_clip(number: int) -> FrozenClip:
+def real_clip(number: int, n_frames: int = N_FRAMES) -> FrozenClip:
     """The record of one of :func:`clip_files`; the target's box moves to the right."""
-    boxes = tuple((10.0 + k, 20.0, 70.0 + k, 100.0) for k in range(N_FRAMES))
+    boxes = tuple((10.0 + k, 20.0, 70.0 + k, 100.0) for k in range(n_frames))
     return replace(
         frozen(number),
-        length_ms=N_FRAMES * 1000 // RATE, width=WIDTH, height=HEIGHT,
-        times_ms=tuple(k * 1000 // RATE for k in range(N_FRAMES)), faces=(Face(True, boxes),),
+        length_ms=n_frames * 1000 // RATE, width=WIDTH, height=HEIGHT,
+        times_ms=tuple(k * 1000 // RATE for k in range(n_frames)), faces=(Face(True, boxes),),
     )  # fmt: skip
 
 
@@ -84,21 +86,31 @@ def built(root: Path, n_clips: int) -> Workspace:
 
 
 def make_workspace(
-    root: Path, n_clips: int = 12, url: str | None = None, **settings: object
+    root: Path,
+    n_clips: int = 12,
+    url: str | None = None,
+    n_frames: int | None = None,
+    **settings: object,
 ) -> Workspace:
     """A workspace with a project of real clips, as ``caer annotate init`` leaves it.
 
     Only that they are recorded as shorter than they are: tests answer at once, and a server takes
     no answer before the clip can have been heard.
+
+    Args:
+        n_frames: of clips that are recorded as long as they are.
     """
     workspace = Workspace.create(root)
-    files = clip_files(root / "made", min(n_clips, 8))
+    files = clip_files(root / "made", min(n_clips, 8), n_frames or N_FRAMES)
     media_folder(workspace).mkdir(parents=True)
     placed = []
     for number in range(n_clips):
         public_id = secrets.token_hex(9)
         media_file(workspace, public_id).hardlink_to(files[number % len(files)])
-        placed.append((replace(real_clip(number), length_ms=_RECORDED_MS), public_id, number))
+        clip = real_clip(number, n_frames or N_FRAMES)
+        if n_frames is None:
+            clip = replace(clip, length_ms=_RECORDED_MS)
+        placed.append((clip, public_id, number))
     database = Database(database_url(workspace, url))
     plain: dict[str, object] = {"gold_share": 0.0, "repeat_share": 0.0}
     found(database, ProjectSettings.model_validate(plain | settings), placed)

@@ -30,7 +30,7 @@ def mark(project: Project, manager: int, number: int, practice: bool = False) ->
         now = project.clock()
         gold.mark_gold(connection, clip_id, "Fear", "wide eyes", by=manager, now_ms=now)
         if practice:
-            gold.set_practice(connection, clip_id, True, manager, now)
+            gold.set_use(connection, clip_id, "practice", manager, now)
     return clip_id
 
 
@@ -41,7 +41,7 @@ def test_a_manager_marks_gold_with_a_reason(database: Database) -> None:
     with database.reading() as connection:
         [found] = gold.gold_clips(connection)
     assert (found.clip_id, found.emotion, found.reason) == (clip_id, "Fear", "wide eyes")
-    assert (found.is_practice, found.by) == (False, "Person 4")
+    assert (found.use, found.by) == ("check", "Person 4")
     with database.writing() as connection:
         gold.unmark_gold(connection, clip_id, manager, 0)
         assert gold.gold_clips(connection) == []
@@ -77,7 +77,7 @@ def test_only_managers_decide(database: Database) -> None:
         for decide in (
             lambda c, by=by: gold.mark_gold(c, clip_id, "Sad", "why", by=by, now_ms=0),
             lambda c, by=by: gold.unmark_gold(c, clip_id, by, 0),
-            lambda c, by=by: gold.set_practice(c, clip_id, True, by, 0),
+            lambda c, by=by: gold.set_use(c, clip_id, "practice", by, 0),
             lambda c, by=by: staff.set_role(c, other, "manager", by, 0),
             lambda c, by=by: staff.pass_practice(c, other, by, 0),
             lambda c, by=by: staff.practise_again(c, other, by, 0),

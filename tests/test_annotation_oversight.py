@@ -14,7 +14,7 @@ from caer_build.annotation import tables as t
 from caer_build.annotation.consensus import STATUSES, paper_rule
 from caer_build.annotation.database import Database
 from caer_build.annotation.ledger import aliases, recorded_votes
-from caer_build.annotation.oversight import DAY_MS, HOUR_MS, Flagged, HourOfWork, Stuck
+from caer_build.annotation.oversight import DAY_MS, HOUR_MS, Flagged, HourOfWork, PassedOn, Stuck
 from caer_build.annotation.project import raise_votes
 from caer_build.annotation.review import clips_by_status, dossier, find_clip
 from caer_build.annotation.revisions import latest
@@ -181,9 +181,11 @@ def test_who_did_what(database: Database) -> None:
     project.office.decline(second, lease.public_id, lease.ticket)
     with database.reading() as connection:
         one, two = oversight.people(connection, yesterday + 1)
-    assert (one.n_votes, one.n_today, one.n_held, one.n_declined) == (2, 1, 1, 0)
+        passed_on = oversight.passed_on(connection)
+    assert (one.n_votes, one.n_today, one.n_held) == (2, 1, 1)
     assert one.last_at == yesterday + DAY_MS
-    assert (two.n_votes, two.n_today, two.n_declined, two.last_at) == (0, 0, 1, None)
+    assert (two.n_votes, two.n_today, two.last_at) == (0, 0, None)
+    assert passed_on == [PassedOn(lease.clip_id, lease.public_id, 1)]
 
 
 def test_time_left() -> None:
@@ -288,5 +290,5 @@ def test_one_clip_with_everything_that_was_said(database: Database) -> None:
     mine = [s for s in found.said if s.name == "Person 1"]
     assert [(s.revision, s.is_standing) for s in mine] == [(1, False), (2, True)]
     assert mine[1].emotion == "Surprise"
-    assert found.boxes == [[1.0, 2.0, 11.0, 12.0], None]
-    assert found.times_ms == [0, 40]
+    assert found.film.boxes == [[1.0, 2.0, 11.0, 12.0], None]
+    assert found.film.times_ms == [0, 40]

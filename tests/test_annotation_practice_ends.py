@@ -26,7 +26,7 @@ def practising(database: Database, n_practice: int) -> tuple[Project, int, int]:
         for number in range(n_practice):
             clip_id = find_clip(connection, f"p{number:05d}") or ""
             gold.mark_gold(connection, clip_id, "Fear", "wide eyes", by=manager, now_ms=1)
-            gold.set_practice(connection, clip_id, True, manager, 1)
+            gold.set_use(connection, clip_id, "practice", manager, 1)
     return project, manager, me
 
 
@@ -37,7 +37,7 @@ def withdrawn(project: Project, _manager: int, lease: Lease) -> None:
 
 def no_practice_any_more(project: Project, manager: int, lease: Lease) -> None:
     with project.database.writing() as connection:
-        gold.set_practice(connection, lease.clip_id, False, manager, project.clock())
+        gold.set_use(connection, lease.clip_id, "check", manager, project.clock())
 
 
 def passed_on(project: Project, _manager: int, lease: Lease) -> None:

@@ -161,7 +161,7 @@ def test_gold_and_practice_go(database: Database) -> None:
         for number in range(4):
             clip_id = find_clip(connection, f"p{number:05d}") or ""
             gold.mark_gold(connection, clip_id, "Fear", "wide eyes", by=manager, now_ms=1)
-            gold.set_practice(connection, clip_id, True, manager, 1)
+            gold.set_use(connection, clip_id, "practice", manager, 1)
     held = project.office.leases(me)
     outcome = project.office.answer(me, answer_to(held[0], "Fear"))
     take_out(project, held[0].clip_id)  # answered

@@ -17,7 +17,7 @@ from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import gold
 from caer_build.annotation import tables as t
 from caer_build.annotation.office import now_ms
-from tests.player_seat import PATIENCE_MS, WIDE, Seat
+from tests.player_seat import COUNT_TONES, PATIENCE_MS, WIDE, Seat
 from tests.serving import Browser, Served, answer_body, make_workspace, serving
 
 REASONS = (
@@ -41,7 +41,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             clips = connection.scalars(query.limit(len(REASONS))).all()
             for clip_id, (emotion, reason) in zip(clips, REASONS, strict=True):
                 gold.mark_gold(connection, clip_id, emotion, reason, by=manager, now_ms=now_ms())
-                gold.set_practice(connection, clip_id, True, manager, now_ms())
+                gold.set_use(connection, clip_id, "practice", manager, now_ms())
         yield running
 
 
@@ -57,6 +57,7 @@ def practise(member: Browser) -> None:
 
 def seat_of(browser: Any, member: Browser) -> Seat:
     made = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
+    made.add_init_script(COUNT_TONES)
     made.set_default_timeout(PATIENCE_MS)
     made.add_cookies([{"name": SESSION_COOKIE, "value": member.token, "url": member.base_url}])
     return Seat(made.new_page(), member.base_url)
@@ -76,16 +77,36 @@ def test_the_guide_keeps_practice_clips(browser: Any, served: Served, tmp_path: 
     seat.page.goto(f"{seat.url}/guide")
     heading = seat.page.get_by_role("heading", name="Your practice clips")
     heading.wait_for()
-    videos = seat.page.locator("video")
-    expect(videos).to_have_count(len(REASONS))
-    seat.page.wait_for_function(
-        "() => [...document.querySelectorAll('video')].every((v) => v.readyState >= 1)"
-    )
+    seat.page.get_by_role("radio", name="2", exact=True).click()
+    seat.until("part('video-a').readyState >= 1 && !part('face').hidden")
     for emotion, reason in REASONS:
         expect(seat.page.get_by_text(f"Expected: {emotion}")).to_have_count(1)
         expect(seat.page.get_by_text(reason)).to_have_count(1)
     heading.scroll_into_view_if_needed()
     look(seat, tmp_path, "guide-practice")
+
+
+def test_the_guide_shows_examples(browser: Any, served: Served, tmp_path: Path) -> None:
+    manager = served.annotator_id("Ines Albrecht")
+    with served.database.writing() as connection:
+        query = select(t.clip.c.clip_id, t.clip.c.public_id).order_by(t.clip.c.position).limit(2)
+        clips = connection.execute(query).all()
+        for clip in clips:
+            gold.mark_gold(connection, clip.clip_id, "Fear", "The voice is thin.", by=manager,
+                           now_ms=now_ms())  # fmt: skip
+            gold.set_use(connection, clip.clip_id, "example", manager, now_ms())
+    seat = seat_of(browser, served.member("Gil"))
+    seat.page.goto(f"{seat.url}/guide")
+    seat.page.get_by_role("heading", name="Examples").wait_for()
+    assert seat.page.locator("video").count() == 0, "nothing plays by itself"
+    seat.page.get_by_role("radio", name="Fear 2").click()
+    seat.until("part('video-a').readyState >= 1 && !part('face').hidden")
+    assert clips[1].public_id in str(seat.page.locator("video").first.get_attribute("src"))
+    expect(seat.page.get_by_text("The voice is thin.")).to_have_count(1)
+    look(seat, tmp_path, "guide-example")
+    with served.database.writing() as connection:
+        for clip in clips:
+            gold.unmark_gold(connection, clip.clip_id, manager, now_ms())
 
 
 @pytest.mark.slow
@@ -100,17 +121,17 @@ def test_ties_are_decided_and_made_gold(browser: Any, served: Served, tmp_path: 
     judge = seat_of(browser, served.member("Yusuf Demir", "adjudicator"))
     for number in range(2):
         judge.page.goto(f"{judge.url}/adjudicate")
-        judge.page.get_by_text("Answer first").wait_for()
-        judge.until("part('player')")
         if number == 0:
-            judge.page.wait_for_timeout(500)
+            judge.check_sound()
+        judge.until_view("answer")
+        if number == 0:
             look(judge, tmp_path, "ties-judge")
-        judge.page.get_by_text("Surprise", exact=True).click()
-        judge.page.get_by_text("I am fairly sure.").click()
-        judge.page.locator("[data-do=restart]").click()
-        send = judge.page.get_by_role("button", name="Send")
-        judge.page.get_by_text("Ready to send.").wait_for()
-        send.click()
+        judge.press("ArrowUp", "7", "f")
+        judge.until_heard()
+        judge.press("Enter")
+        judge.until_view("notice")
+        if number == 0:
+            look(judge, tmp_path, "ties-others")
         judge.page.get_by_text("What you decided, and what others had said").wait_for()
     look(judge, tmp_path, "ties-judged")
     boss = seat_of(browser, served.member("Dr. Boss", "manager"))
@@ -126,5 +147,5 @@ def test_ties_are_decided_and_made_gold(browser: Any, served: Served, tmp_path: 
     boss.page.get_by_role("button", name="Make it gold: Surprise").click()
     boss.page.get_by_text("The clip is gold.").wait_for()
     with served.database.reading() as connection:
-        found = [g for g in gold.gold_clips(connection) if not g.is_practice]
+        found = [g for g in gold.gold_clips(connection) if g.use == "check"]
     assert [g.emotion for g in found] == ["Surprise"]

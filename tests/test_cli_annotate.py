@@ -74,6 +74,21 @@ def test_init_freezes_and_a_second_one_only_adds(tmp_path: Path) -> None:
     assert frozen_clips(workspace) == after
 
 
+def test_gold_from_a_table(tmp_path: Path) -> None:
+    workspace = built(tmp_path / "work", 3)
+    caer("annotate", "init", workspace.root)
+    first, second, _ = sorted(frozen_clips(workspace))
+    table = tmp_path / "gold.csv"
+    table.write_text(
+        f"clip_id,emotion,reason,use\n{first},Fear,wide eyes,practice\n{second},Sad,slow,\n"
+    )
+    done = caer("annotate", "gold", workspace.root, table)
+    assert "2 clips are gold: 1 check, 1 practice." in done.stdout
+    assert "gold clips  2" in caer("annotate", "status", workspace.root).stdout
+    counts = json.loads(caer("annotate", "gold", workspace.root, table, "--json").stdout)
+    assert counts == {"check": 1, "practice": 1, "example": 0}
+
+
 def test_clips_of_a_deleted_person_are_withdrawn(tmp_path: Path) -> None:
     workspace = built(tmp_path / "work", 3)
     caer("annotate", "init", workspace.root)

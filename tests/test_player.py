@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
+from annotator_app.tokens import session_mark
 from tests.media import RATE
 from tests.player_seat import Seat, launch
 from tests.player_server import SIZE, Bench, bench, face_box
 
-RESTORED = """sessionStorage.setItem("caer.session",
-    '{"person": "Person 1", "sound_checked": true}');"""
-"""as in a window that the browser brought back: sound was checked, but no key pressed yet"""
 TELL_REFUSED_PLAYS = """const play = HTMLMediaElement.prototype.play;
 HTMLMediaElement.prototype.play = function () {
     const started = play.call(this);
@@ -25,6 +23,11 @@ performance.now = () => window.standing ?? now();"""
 PLAYED = """() => Object.values({ ...localStorage, ...sessionStorage })
     .some((kept) => /"plays":[1-9]/.test(kept))"""
 """whether a clip was played to its end in whatever way, by the draft of its answer"""
+
+
+def restored(served: Bench) -> str:
+    """As in a window that the browser brought back: sound was checked, but no key pressed yet."""
+    return f'localStorage.setItem("caer.sound", "{session_mark(served.tokens[0])}");'
 
 
 def said(bench_: Bench) -> list[tuple[object, ...]]:
@@ -237,11 +240,24 @@ def test_a_wrong_count_of_tones_is_not_taken(browser: Any, tmp_path: Path) -> No
         seat.until_view("answer")
 
 
+def test_sound_is_checked_once_a_session(browser: Any, tmp_path: Path) -> None:
+    with bench(tmp_path) as served:
+        seat = Seat.at(browser, served).open()
+        seat.page.reload()
+        seat.until_view("answer")
+        other = seat.beside().open(sound_check=False)
+        other.until_view("answer")
+        other.page.close()
+        served.sign_in(seat.page.context, 0)  # perhaps elsewhere, with other headphones
+        seat.page.reload()
+        seat.until_title("Sound check")
+
+
 def test_sound_waits_for_a_key_where_the_browser_wants_one(browser: Any, tmp_path: Path) -> None:
     with bench(tmp_path, lengths=(40, 40)) as served:
         for act in ("key", "click"):
             seat = Seat.at(browser, served)
-            seat.page.add_init_script(RESTORED)
+            seat.page.add_init_script(restored(served))
             seat.page.add_init_script(TELL_REFUSED_PLAYS)
             # What looks into the page counts as a click, so the page has to say when.
             with seat.page.expect_console_message(lambda m: m.text == "play: NotAllowedError"):
@@ -262,7 +278,7 @@ def test_sound_comes_at_once_where_the_browser_lets_it(browser: Any, tmp_path: P
     free = launch(browser.browser_type, "no-user-gesture-required")
     with bench(tmp_path, lengths=(40, 40)) as served:
         seat = Seat.at(free, served)
-        seat.page.add_init_script(RESTORED)
+        seat.page.add_init_script(restored(served))
         seat.open(sound_check=False)
         seat.until("part('player').dataset.view === 'answer' && !part('video-a').paused")
         assert seat.part("cover").is_hidden()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import tables as t
+from tests.media import RATE
 from tests.player_seat import COUNT_TONES, PATIENCE_MS, WIDE, Seat
 from tests.serving import Served, make_workspace, serving
 
@@ -88,6 +91,48 @@ def test_all_of_it_is_in_sight(browser: Any, served: Served, tmp_path: Path, the
         assert box["x"] + box["width"] <= WIDE[0]
     shown = seat.part("player").evaluate("e => getComputedStyle(e).backgroundColor")
     assert (shown == "rgb(255, 255, 255)") == (theme == "light")
+
+
+STOPWATCH = """() => {
+    window.began = [];
+    const part = (name) => {
+        const hosts = [...document.querySelectorAll("*")].map((e) => e.shadowRoot);
+        const root = hosts.find((r) => r?.querySelector("[data-part=player]"));
+        return root?.querySelector(`[data-part=${name}]`);
+    };
+    let seen = null;
+    const look = () => {
+        const front = ["video-a", "video-b"].map(part).find((video) => video && !video.hidden);
+        const plays = front && !front.paused && front.currentTime > 0;
+        if (plays && front.dataset.src !== seen) {
+            seen = front.dataset.src;
+            window.began.push(performance.now());
+        }
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+"""notes when a clip begins to play that was not on the screen before (ms)"""
+SENT = """performance.getEntriesByType("resource")
+    .filter((entry) => entry.name.endsWith("/api/answer")).map((entry) => entry.startTime)"""
+
+
+def test_the_next_clip_is_there_and_four_seconds_take_six(browser: Any, tmp_path: Path) -> None:
+    n_clips = 6
+    workspace = make_workspace(tmp_path / "work", n_clips=n_clips, n_frames=4 * RATE)
+    with serving(workspace) as running:
+        seat = seat_of(browser, running, "Dana").open()
+        seat.page.evaluate(STOPWATCH)
+        seat.press("ArrowUp")
+        for number in range(n_clips):
+            seat.label(str(number % 7 + 1), "d")
+        seat.until_title("Nothing left")
+        began, sent = seat.page.evaluate("window.began"), seat.page.evaluate(SENT)
+    assert len(began) == len(sent) == n_clips
+    waits = [after - before for before, after in zip(sent, began[1:], strict=False)]
+    whole = [after - before for before, after in pairwise(began)]
+    assert median(waits) < 1000
+    assert median(whole) < 6000
 
 
 def test_other_pages_and_back(browser: Any, served: Served, tmp_path: Path) -> None:

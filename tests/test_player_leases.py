@@ -53,6 +53,34 @@ def test_an_open_page_keeps_its_clip(browser: Any, tmp_path: Path) -> None:
         assert [v.annotator_id for v in served.votes()] == [served.people[0]]
 
 
+HIDDEN = """() => {
+    Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_page_in_another_tab_keeps_its_clip(browser: Any, tmp_path: Path) -> None:
+    clock = Ahead()
+    with bench(tmp_path, clock=clock, **ONE_CLIP) as served:
+        seat = Seat.at(browser, served).open()
+        seat.page.evaluate(HIDDEN)
+        clock.pass_s(LEASE_S - 10)
+        with seat.page.expect_response("**/api/renew") as renewed:
+            pass
+        assert renewed.value.ok
+
+
+def test_somebody_at_the_sound_check_keeps_the_clips(browser: Any, tmp_path: Path) -> None:
+    clock = Ahead()
+    with bench(tmp_path, clock=clock, **ONE_CLIP) as served:
+        seat = Seat.at(browser, served)
+        seat.page.goto(seat.url)
+        seat.until_title("Sound check")
+        with seat.page.expect_response("**/api/renew") as renewed:
+            pass
+        assert renewed.value.ok
+
+
 def test_a_closed_page_gives_its_clip_back(browser: Any, tmp_path: Path) -> None:
     clock = Ahead()
     with bench(tmp_path, clock=clock, **ONE_CLIP) as served:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from annotator_app.tokens import SESSION_COOKIE
-from caer_build.annotation import sessions
 from caer_build.annotation import tables as t
 from tests.player_seat import Seat
 from tests.player_server import Bench, bench
@@ -34,13 +32,6 @@ def press_sign_out(seat: Seat) -> None:
     """As the account page does."""
     seat.page.evaluate("window.location.assign('/sign-out')")
     seat.page.wait_for_url("**/sign-*")
-
-
-def sign_in_again(seat: Seat, served: Bench, person: int) -> None:
-    office = served.office
-    with office.database.writing() as connection:
-        token = sessions.open_session(connection, served.people[person], office.clock())
-    seat.page.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": seat.url}])
 
 
 def said_of(served: Bench) -> list[tuple[int, str]]:
@@ -81,9 +72,9 @@ def test_what_has_not_arrived_is_sent_before(browser: Any, tmp_path: Path) -> No
         seat.page.wait_for_url("**/sign-in")
         assert not is_signed_in(seat)
         assert said_of(served) == [(served.people[0], "Sad")]
-        sign_in_again(seat, served, 0)
+        served.sign_in(seat.page.context, 0)
         seat.page.goto(seat.url)
-        seat.until_view("answer")
+        seat.until_title("Sound check")
         assert len(served.votes()) == 1, "sent once"
         assert seat.complaints == []
 
@@ -99,13 +90,13 @@ def test_it_waits_in_the_browser_for_its_own_person(browser: Any, tmp_path: Path
         seat.page.wait_for_url("**/sign-in")
         assert not is_signed_in(seat)
         seat.page.context.unroute("**/api/answer")
-        sign_in_again(seat, served, 1)
+        served.sign_in(seat.page.context, 1)
         seat.page.goto(seat.url)
         seat.until_title("Sound check")
         assert served.votes() == [], "nobody else's session takes it"
         press_sign_out(seat)
         seat.page.wait_for_url("**/sign-in")
-        sign_in_again(seat, served, 0)
+        served.sign_in(seat.page.context, 0)
         seat.page.goto(seat.url)
         seat.until_says("status", "Saved")
         assert said_of(served) == [(served.people[0], "Sad")]

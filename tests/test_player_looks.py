@@ -10,53 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.accessibility import faults
 from tests.player_seat import PHONE, WIDE, Seat
 from tests.player_server import bench
 
 PRACTICE = [("Happy", "She laughs, and her voice rises at the end of each sentence.")]
-# Of every visible text: its contrast with what is painted behind it (WCAG 2.2, 1.4.3).
-CONTRASTS = """() => {
-  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgba = (text) => {
-    paint.clearRect(0, 0, 1, 1); paint.fillStyle = text; paint.fillRect(0, 0, 1, 1);
-    return [...paint.getImageData(0, 0, 1, 1).data];
-  };
-  const light = ([r, g, b]) => [r, g, b]
-    .map((v) => (v / 255 <= .04045 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4))
-    .reduce((sum, v, k) => sum + v * [.2126, .7152, .0722][k], 0);
-  const behind = (element) => {
-    for (let e = element; e; e = e.parentElement ?? e.getRootNode().host) {
-      const color = rgba(getComputedStyle(e).backgroundColor);
-      if (color[3] === 255) return color;
-    }
-    return [255, 255, 255];
-  };
-  const root = document.querySelector("#host").shadowRoot;
-  const found = [];
-  for (const e of root.querySelectorAll("*")) {
-    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    const seen = e.checkVisibility({ visibilityProperty: true });
-    if (!own || !seen || e.closest(":disabled, .cover, .spoken, style")) continue;
-    const [a, b] = [light(rgba(getComputedStyle(e).color)), light(behind(e))];
-    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-    found.push([e.textContent.trim().slice(0, 30), ratio]);
-  }
-  return found;
-}"""
-SMALL = """() => {
-  const root = document.querySelector("#host").shadowRoot;
-  return [...root.querySelectorAll("button, a, input")]
-    .filter((e) => e.checkVisibility())
-    .map((e) => [e.textContent.trim(), e.getBoundingClientRect()])
-    .filter(([, box]) => box.width < 24 || box.height < 24)
-    .map(([text]) => text);
-}"""
-NAMELESS = """() => {
-  const root = document.querySelector("#host").shadowRoot;
-  return [...root.querySelectorAll("button, a, input")]
-    .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length))
-    .map((e) => e.outerHTML);
-}"""
 
 
 @pytest.mark.parametrize(
@@ -79,10 +37,7 @@ def test_every_state(browser: Any, tmp_path: Path, theme: str, size: tuple[int, 
 
         def look(name: str) -> None:
             seat.page.screenshot(path=pictures / f"{name}.png")
-            pale = [(text, ratio) for text, ratio in seat.page.evaluate(CONTRASTS) if ratio < 4.5]
-            assert not pale, name
-            assert seat.page.evaluate(SMALL) == [], name
-            assert seat.page.evaluate(NAMELESS) == [], name
+            assert faults(seat.page) == [], name
             width, height = seat.page.evaluate(
                 "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
             )

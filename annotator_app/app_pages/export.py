@@ -12,7 +12,7 @@ from caer_build.annotation.office import Office
 _FORMATS = {
     "CSV": ("csv", "For spreadsheets and R."),
     "JSON lines": ("jsonl", "One answer a line."),
-    "Parquet": ("parquet", "For pandas and the other steps of this package."),
+    "Parquet": ("parquet", "For pandas and this package."),
     "Label Studio": ("json", "Tasks with annotations."),
 }
 

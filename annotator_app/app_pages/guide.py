@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from annotator_app.guide_text import EMOTION_ENTRIES, KEYS, RULES, SPECIAL_ANSWERS
 from annotator_app.managing import begin
 from annotator_app.session import visit
-from caer_build.annotation.practice import Example, examples
+from annotator_app.watching import watch
+from caer_build.annotation.gold import EXAMPLE, GoldClip, gold_clips
+from caer_build.annotation.office import Office
+from caer_build.annotation.practice import Practised, own_round
 from caer_build.annotation.project import STEP_WORDS
+from caer_build.annotation.viewing import film
 
-_PER_ROW = 2
+_PER_ROW = 4
 
 
 def _emotions() -> None:
     st.header("The seven emotions")
-    st.write("The examples are made up. What you will see is less clear; that is why we ask.")
-    for start in range(0, len(EMOTION_ENTRIES), _PER_ROW):
-        for column, number in zip(
-            st.columns(_PER_ROW), range(start, start + _PER_ROW), strict=True
-        ):
-            if number >= len(EMOTION_ENTRIES):
-                continue
-            entry = EMOTION_ENTRIES[number]
+    st.write("What is told of clips here is made up. What you will see is less clear.")
+    cards = [
+        (
+            f"{number} · {entry.name}",
+            f"{entry.meaning}\n\n**Looks like:** {entry.looks}\n\n"
+            f"**Sounds like:** {entry.sounds}\n\n*{entry.example}*",
+        )
+        for number, entry in enumerate(EMOTION_ENTRIES, start=1)
+    ]
+    cards += [(f"X · {name}", text) for name, text in SPECIAL_ANSWERS[:1]]
+    for start in range(0, len(cards), _PER_ROW):
+        row = cards[start : start + _PER_ROW]
+        for column, (title, text) in zip(st.columns(_PER_ROW), row, strict=True):
             with column.container(border=True, height="stretch"):
-                st.subheader(f"{number + 1}  {entry.name}", anchor=False)
-                st.markdown(
-                    f"{entry.meaning}\n\n**Looks like:** {entry.looks}\n\n"
-                    f"**Sounds like:** {entry.sounds}\n\n*{entry.example}*"
-                )
+                st.subheader(title, anchor=False)
+                st.markdown(text)
 
 
 def _rules() -> None:
@@ -56,22 +60,55 @@ def _keys() -> None:
     st.markdown(f"| Key | |\n|---|---|\n{rows}")
 
 
-def _practice(own: list[Example]) -> None:
+def _examples(office: Office, shown: list[GoldClip]) -> None:
+    st.header("Examples")
+    st.write("Clips that whoever runs this project chose for you. Nobody is asked about them.")
+    labels = _numbered([clip.emotion for clip in shown])
+    chosen = st.pills("Watch one", range(len(shown)), format_func=labels.__getitem__)
+    if chosen is None:
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _play(office, shown[chosen].clip_id, "example_watched")
+    with right:
+        st.subheader(shown[chosen].emotion, anchor=False)
+        st.text(shown[chosen].reason)
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Names that differ: the second Happy is Happy 2."""
+    labels = []
+    for number, name in enumerate(names):
+        before = names[:number].count(name)
+        labels.append(f"{name} {before + 1}" if before else name)
+    return labels
+
+
+def _practice(office: Office, own: list[Practised]) -> None:
     st.header("Your practice clips")
-    for column, example in zip(st.columns(3) * len(own), own, strict=False):
-        answered = example.answered or "no emotion"
+    for column, (number, clip) in zip(
+        st.columns(3) * len(own), enumerate(own, start=1), strict=False
+    ):
         with column.container(border=True):
-            st.html(
-                f'<video controls preload="metadata" style="width:100%" '
-                f'src="/clips/{escape(example.public_id)}.mp4"></video>'
+            st.markdown(
+                f"**{number}. Expected: {clip.expected}** · you answered: "
+                f"{clip.answered or 'no emotion'}"
             )
-            st.markdown(f"**Expected: {example.expected}** · you answered: {answered}")
-            st.text(example.reason)
+            st.text(clip.reason)
+    chosen = st.pills("Watch one again", range(len(own)), format_func=lambda k: str(k + 1))
+    if chosen is not None:
+        _play(office, own[chosen].clip_id, "practice_watched")
+
+
+def _play(office: Office, clip_id: str, key: str) -> None:
+    with office.database.reading() as connection:
+        watch(film(connection, clip_id), key)
 
 
 here = visit()
 with here.office.database.reading() as connection:
-    practised = examples(connection, here.account.annotator_id)
+    shown = [clip for clip in gold_clips(connection) if clip.use == EXAMPLE]
+    practised = own_round(connection, here.account.annotator_id)
 begin("How to label")
 st.write(
     "You watch short clips and say which emotion you perceive in one person. Several people label "
@@ -83,6 +120,8 @@ if not here.account.qualified:
         icon=":material/school:",
     )
 _emotions()
+if shown:
+    _examples(here.office, shown)
 _rules()
 left, right = st.columns(2, gap="large")
 with left:
@@ -90,4 +129,4 @@ with left:
 with right:
     _keys()
 if practised:
-    _practice(practised)
+    _practice(here.office, practised)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 from sqlalchemy import select
+from streamlit.delta_generator import DeltaGenerator
 
 from annotator_app.figures import PEOPLE_DAYS, PeopleFigures, people_figures
 from annotator_app.managing import act, begin, clock_now, moment, plain
@@ -17,6 +18,7 @@ from caer_build.annotation.accounts import (
     Account,
     Invitation,
     invite,
+    needs_practice,
     open_invitations,
     revoke,
 )
@@ -35,6 +37,7 @@ _SIGN_WORDS = {
     "one_key": "Always the same answer",
     "gold": "Against the gold clips",
 }
+_SIGN_SHORT = {"too_fast": "too fast", "one_key": "one key", "gold": "gold"}
 
 
 def show(office: Office, account: Account, base_url: str) -> None:
@@ -59,7 +62,7 @@ def _table(found: PeopleFigures) -> None:
             "Name": p.name, "Called": p.alias, "Role": p.role,
             "State": "retired" if p.is_retired else "active" if p.is_qualified else "in practice",
             "Look at": ", ".join(
-                _SIGN_WORDS[s.kind] for s in found.signs if s.annotator_id == p.annotator_id
+                _SIGN_SHORT[s.kind] for s in found.signs if s.annotator_id == p.annotator_id
             ),
             "Clips answered": p.n_votes, "Answers today": p.n_today,
             f"Hours, {PEOPLE_DAYS} days": found.hours.get(p.annotator_id, 0.0),
@@ -68,7 +71,7 @@ def _table(found: PeopleFigures) -> None:
         for p in found.people
     ]  # fmt: skip
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, width="stretch",
+        pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
         column_config={
             "Clips answered": st.column_config.NumberColumn(format="localized"),
             f"Hours, {PEOPLE_DAYS} days": st.column_config.NumberColumn(format="%.1f"),
@@ -93,11 +96,12 @@ def _invite(office: Office, account: Account, base_url: str) -> None:
                     token = invite(
                         connection, role, note.strip(), account.annotator_id, office.clock()
                     )
-                st.session_state[_LINK] = (note.strip(), f"{base_url}/join/{token}")
+                st.session_state[_LINK] = f"For {note.strip()}\n{base_url}/join/{token}"
     made = st.session_state.pop(_LINK, None)
     if made:
-        st.success(f"For {plain(made[0])}. Copy it now: it is shown this once, and works once.")
-        st.code(made[1], language=None, wrap_lines=True)
+        st.success("Copy it now: it is shown this once, and works once.")
+        # Name and link in one, so that one never stands beside another's while the page is drawn.
+        st.code(made, language=None, wrap_lines=True)
     _open_invitations(office, account)
 
 
@@ -111,7 +115,7 @@ def _open_invitations(office: Office, account: Account) -> None:
         pd.DataFrame(
             [{"For": r.note, "Role": r.role, "Good until": moment(r.expires_at)} for r in rows]
         ),
-        hide_index=True, width="stretch",
+        hide_index=True, width="stretch", placeholder="",
         column_config={"Good until": st.column_config.DatetimeColumn(format="D MMM, HH:mm")},
     )  # fmt: skip
     with st.form("revoke", border=False):
@@ -142,10 +146,13 @@ def _one(office: Office, account: Account, people: list[Person], signs: list[Sig
         return
     _signs(office, [s for s in signs if s.annotator_id == person.annotator_id])
     if person.role != "manager":
-        _practice(office, account, person)
+        st.write(_practice_words(office, person))
+    practice, by_hand, leaving = st.columns(3)
+    if person.role != "manager":
+        _practice(office, account, person, (practice, by_hand))
         _role(office, account, person)
-    if st.button("Retire …", icon=":material/person_off:", key="retire"):
-        _confirm_retire(office, account, person)
+    if leaving.button("Retire …", icon=":material/person_off:", key="retire", width="stretch"):
+        _confirm_retire(person)
 
 
 def _signs(office: Office, signs: list[Sign]) -> None:
@@ -170,20 +177,36 @@ def _signs(office: Office, signs: list[Sign]) -> None:
     st.caption("Each of these can be innocent. Look at the clips, and talk to the person.")
 
 
-def _practice(office: Office, account: Account, person: Person) -> None:
+def _practice_words(office: Office, person: Person) -> str:
+    with office.database.reading() as connection:
+        with_practice = needs_practice(connection)
+    if not person.is_qualified:
+        return "Is in practice: no clips that count yet."
+    if not with_practice:
+        return (
+            "Labels clips that count. Nobody practises here yet: for that, make clips gold under "
+            "*Clips*."
+        )
+    if person.is_untried:
+        return (
+            "Labels clips that count, without having practised: there was no practice clip when "
+            "they joined."
+        )
+    return "Labels clips that count."
+
+
+def _practice(
+    office: Office, account: Account, person: Person, places: tuple[DeltaGenerator, DeltaGenerator]
+) -> None:
     me, them = account.annotator_id, person.annotator_id
-    if person.is_qualified:
-        st.write("Labels clips that count.")
-    else:
-        st.write("Is in practice: no clips that count yet.")
-    again, by_hand = st.columns(2)
+    again, by_hand = places
     if not person.is_qualified and by_hand.button(
         "Pass by hand", icon=":material/check:", width="stretch"
     ):
         act(office, account, lambda c: staff.pass_practice(c, them, me, office.clock()),
             f"{plain(person.name)} labels clips that count now.")  # fmt: skip
     if again.button(
-        "Another round of practice", icon=":material/replay:", width="stretch",
+        "Practise again", icon=":material/replay:", width="stretch",
         help="On practice clips they have not seen; clips that count come after it.",
     ):  # fmt: skip
         act(office, account, lambda c: staff.practise_again(c, them, me, office.clock()),
@@ -192,12 +215,13 @@ def _practice(office: Office, account: Account, person: Person) -> None:
 
 def _role(office: Office, account: Account, person: Person) -> None:
     with st.form("role"):
-        role = st.selectbox(
+        left, right = st.columns([3, 1], vertical_alignment="bottom")
+        role = left.selectbox(
             "Role", list(_ROLE_WORDS), index=list(_ROLE_WORDS).index(person.role),
             format_func=lambda r: _ROLE_WORDS[r], key=f"role {person.annotator_id}",
         )  # fmt: skip
         st.caption("Who becomes a manager sees the votes, and cannot label clips any more.")
-        if st.form_submit_button("Change the role"):
+        if right.form_submit_button("Change the role", width="stretch"):
             act(
                 office, account,
                 lambda c: staff.set_role(
@@ -208,7 +232,9 @@ def _role(office: Office, account: Account, person: Person) -> None:
 
 
 @st.dialog("Retire this person?")
-def _confirm_retire(office: Office, account: Account, person: Person) -> None:
+def _confirm_retire(person: Person) -> None:
+    here = visit_as("manager")
+    office, account = here.office, here.account
     st.write(
         f"**{plain(person.name)}** is signed out everywhere at once and cannot come back with this "
         "account. Clips they hold go to others. Their answers stay and count."

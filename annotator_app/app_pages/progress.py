@@ -8,8 +8,15 @@ import pandas as pd
 import streamlit as st
 
 from annotator_app import charts
-from annotator_app.figures import PACE_DAYS, ProgressFigures, hours_worked, progress_figures
+from annotator_app.figures import (
+    LIVE_S,
+    PACE_DAYS,
+    ProgressFigures,
+    hours_worked,
+    progress_figures,
+)
 from annotator_app.managing import (
+    CLIP_LINK,
     STATUS_WORDS,
     begin,
     clock_now,
@@ -34,8 +41,36 @@ _PAY_DAYS = 14
 def show(office: Office, _account: Account) -> None:
     """The page."""
     begin(office.settings.title)
+    _live()
+    found, now_ms = _counted(office)
+    hours, cannot, broken, passed_on, stuck = st.tabs(
+        ["Hours worked", f"Cannot tell ({len(found.cannot_tell)})",
+         f"Broken ({len(found.broken)})", f"Rather not ({len(found.passed_on)})",
+         f"Cannot be finished ({len(found.stuck)})"]
+    )  # fmt: skip
+    with hours:
+        _hours(office, found.people, now_ms)
+    with cannot:
+        _flagged(found.cannot_tell, "Nobody said of a clip that they cannot tell.")
+    with broken:
+        _flagged(found.broken, "Nobody found a clip broken.")
+    with passed_on:
+        _passed_on(found.passed_on)
+    with stuck:
+        _stuck(found)
+
+
+def _counted(office: Office) -> tuple[ProgressFigures, int]:
+    """The figures, and when it is (ms)."""
     midnight_ms, now_ms = clock_now(office)
-    found = progress_figures(office, midnight_ms, now_ms)
+    return progress_figures(office, midnight_ms, now_ms), now_ms
+
+
+@st.fragment(run_every=LIVE_S)
+def _live() -> None:
+    """What changes by itself while somebody looks."""
+    office = visit_as("manager").office
+    found, now_ms = _counted(office)
     _headline(found, now_ms)
     left, right = st.columns(2, gap="large")
     with left:
@@ -48,18 +83,6 @@ def show(office: Office, _account: Account) -> None:
     _pace(found, now_ms)
     st.subheader("People")
     _people(found.people)
-    hours, cannot, broken, stuck = st.tabs(
-        ["Hours worked", f"Cannot tell ({len(found.cannot_tell)})",
-         f"Broken ({len(found.broken)})", f"Cannot be finished ({len(found.stuck)})"]
-    )  # fmt: skip
-    with hours:
-        _hours(office, found.people, now_ms)
-    with cannot:
-        _flagged(found.cannot_tell, "Nobody said of a clip that they cannot tell.")
-    with broken:
-        _flagged(found.broken, "Nobody found a clip broken.")
-    with stuck:
-        _stuck(found)
 
 
 def _headline(found: ProgressFigures, now_ms: int) -> None:
@@ -142,14 +165,14 @@ def _people(people: list[oversight.Person]) -> None:
     rows = [
         {
             "Name": p.name, "Called": p.alias, "Role": p.role, "Clips answered": p.n_votes,
-            "Answers today": p.n_today, "Holds": p.n_held, "Rather not": p.n_declined,
+            "Answers today": p.n_today, "Holds": p.n_held,
             "Last answer": moment(p.last_at),
             "State": "retired" if p.is_retired else "" if p.is_qualified else "in practice",
         }
         for p in people
     ]  # fmt: skip
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, width="stretch",
+        pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
         column_config={
             "Clips answered": st.column_config.ProgressColumn(
                 format="localized", max_value=max([p.n_votes for p in people], default=0) or 1,
@@ -159,7 +182,6 @@ def _people(people: list[oversight.Person]) -> None:
                 help="of every kind: gold clips and repeats too"
             ),
             "Holds": st.column_config.NumberColumn(help="clips given to them at this moment"),
-            "Rather not": st.column_config.NumberColumn(help="clips passed on"),
             "Last answer": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
         },
     )  # fmt: skip
@@ -196,7 +218,7 @@ def _hours(office: Office, people: list[oversight.Person], now_ms: int) -> None:
     table = sums.join(by_day).reset_index()
     two = st.column_config.NumberColumn(format="%.2f")
     st.dataframe(
-        table, hide_index=True, width="stretch",
+        table, hide_index=True, width="stretch", placeholder="",
         column_config={
             "Name": st.column_config.TextColumn(pinned=True),
             "Hours": st.column_config.NumberColumn(format="%.2f", help="of all these days"),
@@ -215,8 +237,22 @@ def _flagged(clips: list[oversight.Flagged], nothing: str) -> None:
          "Reasons": "; ".join(c.reasons), "Id": c.clip_id}
         for c in clips
     ]  # fmt: skip
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",
-                 column_config={"Clip": _LINK})  # fmt: skip
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
+                 column_config={"Clip": CLIP_LINK})  # fmt: skip
+
+
+def _passed_on(clips: list[oversight.PassedOn]) -> None:
+    st.caption("Who would rather not see a clip is shown to nobody: people were promised that.")
+    if not clips:
+        st.info("Nobody passed a clip on.")
+        return
+    rows = [
+        {"Clip": f"/review?clip={c.public_id}", "People who passed it on": c.n_people,
+         "Id": c.clip_id}
+        for c in clips
+    ]  # fmt: skip
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
+                 column_config={"Clip": CLIP_LINK})  # fmt: skip
 
 
 def _stuck(found: ProgressFigures) -> None:
@@ -232,11 +268,9 @@ def _stuck(found: ProgressFigures) -> None:
          "People who may": c.n_free, "Gold": c.is_gold, "Id": c.clip_id}
         for c in found.stuck
     ]  # fmt: skip
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch",
-                 column_config={"Clip": _LINK})  # fmt: skip
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", placeholder="",
+                 column_config={"Clip": CLIP_LINK})  # fmt: skip
 
-
-_LINK = st.column_config.LinkColumn(display_text=r"clip=(\w+)", width="medium")
 
 if __name__ == "__main__":
     here = visit_as("manager")

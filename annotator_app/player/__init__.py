@@ -4,6 +4,7 @@
 
     player.html, player.css    what stands on the page
     boot.js                    what Streamlit is given; it asks for main.js
+    desks.js                   what labelling and deciding ties do not share
     main.js -> work.js         somebody at work: clips, answers, receipts
       api.js outbox.js         with the server; an answer is kept until it is acknowledged
       memory.js                what a reload brings back
@@ -15,5 +16,8 @@
       screen.js dialogs.js pages.js worktime.js
     leaving.js                 on the page to sign out: sends what has not arrived
 
-It talks to ``/api/`` by itself, so neither a key nor an answer makes Streamlit run the page again.
+It talks to ``/api/`` by itself, so neither a key nor an answer makes Streamlit run the page again;
+only a decided tie does, for the table below.
+
+A clip that is only looked at, in a page, is ``watch.html``, ``watch_boot.js`` and ``watch.js``.
 """

@@ -37,7 +37,8 @@ async function ask(path, options = {}) {
   throw new Refused(response.status, body);
 }
 
-export const getWork = () => ask("/api/work");
+/** `address`: of the desk. */
+export const getWork = (address) => ask(`${address}/work`);
 export const getLast = () => ask("/api/last");
 
 export const post = (path, body, csrf) =>

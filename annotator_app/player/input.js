@@ -6,9 +6,9 @@ import { meaningOf } from "./keys.js";
 const INTERACTIVE =
   "a[href], button, input, select, textarea, summary, [contenteditable], [tabindex='0'], [role]";
 
-/** A choice that was clicked keeps the focus, and has a use for these keys only. */
+/** A switch that was clicked keeps the focus, and has a use for these keys only. */
 const leavesAlone = (deep, event) =>
-  deep.matches("input[type=radio]") && !/^(Arrow|Space|Tab)/.test(event.code);
+  deep.matches("input[type=checkbox]") && !/^(Space|Tab)/.test(event.code);
 
 /** Calls `act(name, detail)` until `signal` aborts. `nSteps()`: of confidence. */
 export function listen(root, nSteps, act, signal) {

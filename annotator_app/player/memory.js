@@ -30,14 +30,14 @@ export function freshId() {
 
 const keyOf = (task, revises) => (revises === null ? task.clip : `${task.clip}/${revises}`);
 
-/** The answer in progress for a clip; a new one where there is none.
+/** The answer in progress for a clip at a desk; a new one where there is none.
  *
  * `revises`: the request_id of the answer that it changes, or null.
  */
-export function draftOf(task, revises = null) {
+export function draftOf(desk, task, revises = null) {
   const found = read(DRAFTS)[keyOf(task, revises)];
   const fresh = {
-    key: keyOf(task, revises), clip: task.clip, revises,
+    key: keyOf(task, revises), desk, clip: task.clip, revises,
     emotion: null, flag: null, reason: null, step: null,
     heard: false, plays: 0, shown_ms: 0, request_id: freshId(),
   };
@@ -46,8 +46,8 @@ export function draftOf(task, revises = null) {
 }
 
 /** The draft of changing what was `said` of a clip before. */
-export function changeOf(task, said) {
-  const draft = draftOf(task, said.request_id);
+export function changeOf(desk, task, said) {
+  const draft = draftOf(desk, task, said.request_id);
   if (draft.begun) return draft;
   const { emotion, flag, reason, confidence_step: step } = said;
   // It was heard when it was answered; only a broken clip need not have been.
@@ -66,17 +66,21 @@ export function dropDraft(draft) {
 /** Forgets the draft of an answer that has been sent; `body`: as Answering makes it. */
 export const dropSent = (body) => dropDraft({ key: keyOf(body, body.revises) });
 
-/** What was chosen for clips that this person held and, going by `clips`, holds no more. */
-export function lostDrafts(clips) {
-  return Object.values(read(DRAFTS)).filter(({ clip, revises, emotion, flag }) =>
-    revises === null && (emotion || flag) && !clips.includes(clip));
+/** What was chosen at a desk for clips that this person held and, going by `clips`, holds no
+ *  more. */
+export function lostDrafts(desk, clips) {
+  return Object.values(read(DRAFTS)).filter((draft) =>
+    draft.desk === desk && draft.revises === null && (draft.emotion || draft.flag) &&
+    !clips.includes(draft.clip));
 }
 
-/** Forgets what was begun for clips that are not held any more, and for changes that ended. */
-export function forgetOthers(clips) {
+/** Forgets what was begun at a desk for clips that are not held any more, and for changes that
+ *  ended. */
+export function forgetOthers(desk, clips) {
   const { revising } = session();
-  const kept = Object.entries(read(DRAFTS)).filter(([, { clip, revises }]) =>
-    revises === null ? clips.includes(clip) : revises === revising);
+  const isKept = ({ desk: other, clip, revises }) =>
+    other !== desk || (revises === null ? clips.includes(clip) : revises === revising);
+  const kept = Object.entries(read(DRAFTS)).filter(([, draft]) => isKept(draft));
   write(DRAFTS, Object.fromEntries(kept));
 }
 

@@ -11,9 +11,10 @@ const unsent = new Map();
 
 const label = (entry) => PREFIX + entry.body.request_id;
 
-/** Keeps an answer. `person`: who gave it; nobody else's session sends it. */
-export function keep(person, body) {
-  const entry = { person, path: "/api/answer", body, at: Date.now() };
+/** Keeps an answer for the desk at `address`. `person`: who gave it; nobody else's session sends
+ *  it. */
+export function keep(person, address, body) {
+  const entry = { person, path: `${address}/answer`, body, at: Date.now() };
   unsent.set(label(entry), entry);
   try {
     localStorage.setItem(label(entry), JSON.stringify(entry));
@@ -68,7 +69,7 @@ export async function deliver(entry, server, tell) {
   try {
     return await untilAnswered(sent, tell);
   } catch (error) {
-    if (error.status !== 403 || error.body.next || !(await isStale(server))) throw error;
+    if (error.status !== 403 || error.body.next || !(await isStale(server, entry.path))) throw error;
     return untilAnswered(sent, tell);
   }
 }
@@ -81,9 +82,9 @@ function withWaiting({ body, at }) {
   return { ...body, waited_ms: Math.min(Math.max(0, Date.now() - at), MOST_MS) };
 }
 
-async function isStale(server) {
+async function isStale(server, path) {
   try {
-    const { csrf } = await getWork();
+    const { csrf } = await getWork(path.slice(0, path.lastIndexOf("/")));
     const stale = csrf !== server.csrf;
     server.csrf = csrf;
     return stale;

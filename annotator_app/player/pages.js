@@ -14,6 +14,15 @@ export const nothingLeft = (again, undo) => ({
   ],
 });
 
+export const nothingToDecide = (again) => ({
+  title: "Nothing waits for you",
+  text: [
+    "Clips on which people differ come here when all their answers are in, unless you answered " +
+      "them yourself.",
+  ],
+  actions: [{ text: "Look again", key: "Enter", act: again }],
+});
+
 export const PRACTICE_FAILED = {
   title: "The practice round is over",
   text: [
@@ -101,12 +110,12 @@ export const lost = (said, go) => ({
 });
 
 /** `label(code)`: what is printed on a key. */
-export const helpRows = (label, n_steps, stepCode) => [
+export const helpRows = (label, n_steps, stepCode, hasUndo) => [
   [["1", "…", "7"], "the emotion"],
   [[label("KeyX")], "cannot tell: several fit equally well, or none"],
   [[label(stepCode(0)), "…", label(stepCode(n_steps - 1))], "how sure you are"],
   [["Enter"], "send the answer, or go on"],
-  [[label("KeyU")], "undo: change your last answer"],
+  ...(hasUndo ? [[[label("KeyU")], "undo: change your last answer"]] : []),
   [["Space"], "pause, and play on"],
   [["↑"], "from the start"],
   [["←", "→"], "one frame back, one frame on"],

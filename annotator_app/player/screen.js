@@ -14,10 +14,11 @@ export class Screen {
   #parts = new Map();
   #printed = (code) => code.replace(/^(Key|Digit)/, "");
 
-  constructor(root) {
+  constructor(root, { hasUndo }) {
     for (const found of root.querySelectorAll("[data-part]")) {
       this.#parts.set(found.dataset.part, found);
     }
+    this.part("player").dataset.undo = hasUndo ? "yes" : "no";
   }
 
   part(name) {
@@ -42,8 +43,8 @@ export class Screen {
     if (status.textContent !== text) status.textContent = text;
   }
 
-  count({ n_today, n_answers }) {
-    this.part("counts").textContent = `Today ${n_today} · in all ${n_answers}`;
+  count(words) {
+    this.part("counts").textContent = words;
   }
 
   /** The buttons of the emotions and of the confidence. */

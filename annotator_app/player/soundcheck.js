@@ -1,12 +1,35 @@
-// Is there sound? A few tones, to be counted: a "yes" could be said without listening.
+// Is there sound? A few tones, to be counted: a "yes" could be said without listening. Once a
+// session: whoever signs in anew may sit elsewhere, with other headphones; another tab may not.
 
 import * as pages from "./pages.js";
+
+const CHECKED = "caer.sound";
 
 const TONE_S = 0.22;
 const GAP_S = 0.38;
 const FIRST_HZ = 523;
 
 let context = null;
+let known = null;
+
+/** Whether the sound was checked in this `session`, in whichever tab of this browser. */
+export function isChecked(session) {
+  try {
+    known = localStorage.getItem(CHECKED) ?? known;
+  } catch {
+    // forbidden: this page remembers
+  }
+  return known === session;
+}
+
+export function rememberCheck(session) {
+  known = session;
+  try {
+    localStorage.setItem(CHECKED, session);
+  } catch {
+    // as above
+  }
+}
 
 /** Goes through the check; `page` shows what pages.js describes, `done` is called at its end. */
 export function checkSound(page, done) {

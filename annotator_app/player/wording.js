@@ -8,11 +8,7 @@ export function inWords(draft, confidence) {
   return sure ? `${draft.emotion}, “${sure.replace(/\.$/, "")}”` : String(draft.emotion);
 }
 
-/** What stands above the answer; empty: nothing. */
-export function bannerOf(task, draft) {
-  if (draft.revises !== null) return "You are changing your last answer. Esc leaves it as it was.";
-  return task.is_practice ? "Practice: afterwards you are told what was expected." : "";
-}
+export const CHANGING = "You are changing your last answer. Esc leaves it as it was.";
 
 /** After a practice clip. */
 export function feedbackNotice(feedback, draft, confidence) {
@@ -35,6 +31,17 @@ export function feedbackNotice(feedback, draft, confidence) {
     go: passed === null ? "Next clip" : "Go on",
   };
 }
+
+/** After a tie was decided: what each of the `others` had said, as the server tells it. */
+export const othersNotice = (others, draft, confidence) => ({
+  tag: "Decided",
+  tone: "good",
+  title: `You said: ${inWords(draft, confidence)}`,
+  text: ["Others had said:", ...others.map((given) => `${upper(inWords(given, confidence))}.`)],
+  go: "Next clip",
+});
+
+const upper = (words) => words[0].toUpperCase() + words.slice(1);
 
 /** After an answer that was not taken. */
 export const refusalNotice = (refused, draft, confidence) => ({

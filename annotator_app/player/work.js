@@ -17,9 +17,9 @@ import { missing, missingLine } from "./missing.js";
 import { deliver, drop, keep, untilAnswered, waiting } from "./outbox.js";
 import * as pages from "./pages.js";
 import { Screen } from "./screen.js";
-import { checkSound } from "./soundcheck.js";
+import { checkSound, isChecked, rememberCheck } from "./soundcheck.js";
 import { Stage } from "./stage.js";
-import { bannerOf, feedbackNotice, inWords, refusalNotice } from "./wording.js";
+import { CHANGING, inWords, refusalNotice } from "./wording.js";
 import { active, isBreakDue, putOff, rested } from "./worktime.js";
 
 const TICK_MS = 250;
@@ -27,8 +27,10 @@ const LEASE_S = 300;
 const DOUBLE_PRESS_MS = 350;
 
 export class Work {
+  #desk;
   #screen;
   #stage;
+  #decided;
   #server = null; // what GET /api/work said, kept up to date
   #current = null; // the answer in progress
   #view = "page";
@@ -40,8 +42,11 @@ export class Work {
   #ending = new AbortController();
   #tellTrouble = () => this.#screen.say("Not saved yet, trying again …", "bad");
 
-  constructor(root) {
-    this.#screen = new Screen(root);
+  /** `desk`: of desks.js. `decided()` is called when an answer was taken that is told of
+   *  elsewhere. */
+  constructor(root, desk, decided) {
+    [this.#desk, this.#decided] = [desk, decided];
+    this.#screen = new Screen(root, desk);
     this.#stage = new Stage(this.#screen, {
       played: (clean) => this.#played(clean),
       changed: () => this.#refresh(),
@@ -75,7 +80,7 @@ export class Work {
     const away = () => this.#screen.say("The server cannot be reached. Trying again …", "bad");
     let reply;
     try {
-      reply = await untilAnswered(getWork, away);
+      reply = await untilAnswered(() => getWork(this.#desk.address), away);
     } catch (error) {
       this.#turnedAway(error);
       return;
@@ -91,7 +96,8 @@ export class Work {
     }
     for (const entry of waiting(reply.person.name)) {
       try {
-        Object.assign(this.#server, await deliver(entry, this.#server, this.#tellTrouble));
+        const told = await deliver(entry, this.#server, this.#tellTrouble);
+        if (entry.path === `${this.#desk.address}/answer`) Object.assign(this.#server, told);
         drop(entry);
         dropSent(entry.body);
         this.#screen.say("Saved", "good");
@@ -100,9 +106,9 @@ export class Work {
         return;
       }
     }
-    const lost = lostDrafts(this.#server.tasks.map((task) => task.clip));
+    const lost = lostDrafts(this.#desk.name, this.#server.tasks.map((task) => task.clip));
     this.#apply(this.#server);
-    if (session().revising) await this.#undo();
+    if (session().revising && this.#server.can_undo) await this.#undo();
     else if (lost.length > 0) this.#tellLost(lost);
     else await this.#next();
   };
@@ -129,9 +135,10 @@ export class Work {
 
   #apply(reply) {
     Object.assign(this.#server, reply);
-    this.#screen.count(this.#server);
+    this.#screen.count(this.#desk.counted(this.#server));
     this.#screen.part("undo").disabled = !this.#server.can_undo;
-    forgetOthers([...this.#server.tasks, this.#current?.task].map((task) => task?.clip));
+    const held = [...this.#server.tasks, this.#current?.task].map((task) => task?.clip);
+    forgetOthers(this.#desk.name, held);
   }
 
   /** Hands an answer over, and goes on when the server has it. */
@@ -144,11 +151,13 @@ export class Work {
     try {
       const reply = await deliver(entry, this.#server, this.#tellTrouble);
       this.#done(entry, answering, reply);
-      const sent = entry.path === "/api/decline" ? "Passed on" : "Saved";
+      const sent = entry.path.endsWith("/decline") ? "Passed on" : "Saved";
       this.#screen.say(sent, "good");
       if (this.#ending.signal.aborted) return;
-      if (!reply.feedback) await this.#next();
-      else this.#notice(feedbackNotice(reply.feedback, answering.draft, this.#server.confidence));
+      const told = this.#desk.notice(reply, answering.draft, this.#server.confidence);
+      if (reply.others) this.#decided();
+      if (told) this.#notice(told);
+      else await this.#next();
     } catch (error) {
       this.#refused(entry, answering, error);
     } finally {
@@ -160,7 +169,7 @@ export class Work {
   #done(entry, answering, reply) {
     drop(entry);
     answering.forget();
-    remember({ revising: null });
+    if (answering.changing) remember({ revising: null });
     this.#current = null;
     this.#apply(reply);
   }
@@ -188,7 +197,8 @@ export class Work {
   }
 
   async #renew() {
-    if (document.hidden || !this.#current || this.#sending) return;
+    // In another tab, too: the clip is kept as long as its page is open.
+    if (this.#sending || this.#server.tasks.length === 0) return;
     try {
       await post("/api/renew", {}, this.#server.csrf);
     } catch (error) {
@@ -201,7 +211,7 @@ export class Work {
     if (this.#sending || this.#view !== "answer") return;
     let reply;
     try {
-      reply = await getWork();
+      reply = await getWork(this.#desk.address);
     } catch (error) {
       if (error instanceof Refused) this.#turnedAway(error);
       return;
@@ -218,20 +228,20 @@ export class Work {
     const { state, tasks, break_after_min } = this.#server;
     if (tasks.length === 0) {
       this.#current = null;
-      const rest = pages.nothingLeft(this.#load, this.#server.can_undo && this.#undo);
+      const rest = this.#desk.nothingLeft(this.#load, this.#server.can_undo && this.#undo);
       this.#page(state === "practice_failed" ? pages.PRACTICE_FAILED : rest);
     } else if (this.#server.state === "practice_cut_short") {
       this.#page(pages.practiceCutShort(() => {
         this.#server.state = "work";
         this.#next();
       }));
-    } else if (!session().sound_checked) {
+    } else if (!isChecked(this.#server.session)) {
       checkSound((content) => this.#page(content), () => {
-        remember({ sound_checked: true });
+        rememberCheck(this.#server.session);
         this.#next();
       });
     } else {
-      this.#show(tasks[0], draftOf(tasks[0]));
+      this.#show(tasks[0], draftOf(this.#desk.name, tasks[0]));
       if (isBreakDue(break_after_min)) await this.#suggestBreak();
     }
   };
@@ -240,7 +250,8 @@ export class Work {
     [this.#current, this.#view] = [new Answering(task, draft), "answer"];
     this.#ticked = performance.now();
     this.#screen.view("answer");
-    this.#screen.banner(bannerOf(task, draft), draft.revises !== null);
+    const changing = draft.revises !== null;
+    this.#screen.banner(changing ? CHANGING : this.#desk.banner(task), changing);
     this.#stage.show(task, this.#server.tasks.find((other) => other.clip !== task.clip));
     this.#refresh();
   }
@@ -354,7 +365,12 @@ export class Work {
       return;
     }
     this.#tick(); // who answers at the last frame has seen the last frame
-    await this.#handOver(keep(this.#server.person.name, this.#current.body(this.#stage)));
+    await this.#handOver(this.#kept());
+  }
+
+  #kept() {
+    const body = this.#current.body(this.#stage);
+    return keep(this.#server.person.name, this.#desk.address, body);
   }
 
   async #broken() {
@@ -368,7 +384,8 @@ export class Work {
     if (this.#current.changing) return;
     if (!(await this.#stage.aside(() => askDecline(this.#screen)))) return;
     const { clip, ticket } = this.#current.task;
-    await this.#handOver({ path: "/api/decline", body: { clip, ticket }, at: Date.now() });
+    const path = `${this.#desk.address}/decline`;
+    await this.#handOver({ path, body: { clip, ticket }, at: Date.now() });
   }
 
   #undo = async () => {
@@ -388,7 +405,7 @@ export class Work {
     this.#current?.save();
     remember({ revising: last.said.request_id });
     this.#screen.say("");
-    this.#show(last.task, changeOf(last.task, last.said));
+    this.#show(last.task, changeOf(this.#desk.name, last.task, last.said));
   };
 
   #leaveChange() {
@@ -414,6 +431,7 @@ export class Work {
   #help() {
     const printed = (code) => this.#screen.printed(code);
     const n_steps = this.#server?.confidence.length ?? 5;
-    this.#stage.aside(() => showHelp(this.#screen, pages.helpRows(printed, n_steps, stepCode)));
+    const rows = pages.helpRows(printed, n_steps, stepCode, this.#desk.hasUndo);
+    this.#stage.aside(() => showHelp(this.#screen, rows));
   }
 }

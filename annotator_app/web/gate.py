@@ -18,7 +18,7 @@ from starlette.requests import HTTPConnection, cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from annotator_app.pages import is_forbidden
+from annotator_app.pages import is_forbidden, is_home
 from annotator_app.place import Place
 from annotator_app.tokens import SESSION_COOKIE, is_csrf_token
 from annotator_app.web.callers import Caller, caller_of
@@ -171,10 +171,11 @@ class Gate:
                 raise _Refused(*_go_and_sign_in(path))
             return Visitor(caller, None, None)
         me = account.annotator_id
-        if path.startswith("/media/") and account.role not in _REVIEWERS:
+        is_media = path.startswith("/media/") and account.role not in _REVIEWERS
+        if is_media or is_forbidden(path, account.role):
             raise _Refused(_plain(403, "Not for your role."), "not for this role", me)
-        if is_forbidden(path, account.role):
-            raise _Refused(_plain(403, "Not for your role."), "not for this role", me)
+        if is_home(path, account.role):
+            raise _Refused(RedirectResponse("/", 303), None, me)
         if _is_page(path) and await to_thread.run_sync(self._is_new, account):
             raise _Refused(RedirectResponse("/welcome", 303), None, me)
         return Visitor(caller, account, token)

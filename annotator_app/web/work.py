@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from annotator_app.place import Place
-from annotator_app.tokens import csrf_token
+from annotator_app.tokens import csrf_token, session_mark
 from annotator_app.web.gate import Visitor, visitor_of
 from annotator_app.web.refusals import Refusals, settle
 from caer_build.annotation import votes
@@ -46,12 +46,14 @@ class _Sent(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class _Held(_Sent):
+class SentHeld(_Sent):
+    """A clip that is held, as pages name it."""
+
     clip: str = Field(max_length=64, pattern=_TEXT)
     ticket: str = Field(max_length=100, pattern=r"^[!-~]*$")
 
 
-class _Answer(_Held):
+class _Answer(SentHeld):
     request_id: str = Field(max_length=64)
     emotion: str | None
     flag: str | None
@@ -64,10 +66,6 @@ class _Answer(_Held):
     speed: int = Field(ge=0, le=1000)
     audio_on: bool
     revises: str | None = Field(max_length=64, pattern=_TEXT)
-
-    def answer(self) -> Answer:
-        said = self.model_dump()
-        return Answer(public_id=said.pop("clip"), **said)
 
 
 class _Nothing(_Sent):
@@ -141,6 +139,7 @@ class Work:
         return {
             "person": {"name": account.name},
             "csrf": csrf_token(visitor.token or ""),
+            "session": session_mark(visitor.token or ""),
             "title": settings.title,
             "emotions": list(EMOTIONS),
             "confidence": list(STEP_WORDS[settings.confidence_steps]),
@@ -150,12 +149,7 @@ class Work:
         }
 
     def _answer(self, visitor: Visitor, account: Account, body: bytes) -> Found:
-        sent = _read(_Answer, body)
-        try:
-            answer = sent.answer()
-        except VoteError as error:
-            raise _Unreadable(error.message, error.remedy) from error
-        outcome: Outcome = self._at(visitor).answer(account.annotator_id, answer)
+        outcome: Outcome = self._at(visitor).answer(account.annotator_id, answer_in(body))
         feedback = None if outcome.feedback is None else asdict(outcome.feedback)
         if outcome.feedback is not None and outcome.feedback.passed:
             account = replace(account, qualified=True)
@@ -164,12 +158,12 @@ class Work:
         return {**self._state(visitor, account, outcome.leases, can_undo), "feedback": feedback}
 
     def _decline(self, visitor: Visitor, account: Account, body: bytes) -> Found:
-        held = _read(_Held, body)
+        held = read(SentHeld, body)
         leases = self._at(visitor).decline(account.annotator_id, held.clip, held.ticket)
         return {**self._state(visitor, account, leases), "feedback": None}
 
     def _renew(self, visitor: Visitor, account: Account, body: bytes) -> Found:
-        _read(_Nothing, body)
+        read(_Nothing, body)
         self._at(visitor).renew(account.annotator_id)
         return {}  # how many of what was prolonged would tell of which kind it is
 
@@ -184,7 +178,7 @@ class Work:
         with self._office.database.reading() as connection:
             task = tasks(connection, [lease])[0]
         names = ("request_id", "emotion", "flag", "reason", "confidence_step", "audio_on")
-        return {"task": _task(task), "said": {name: said[name] for name in names}}
+        return {"task": task_told(task), "said": {name: said[name] for name in names}}
 
     def _state(
         self,
@@ -198,7 +192,7 @@ class Work:
         if leases is None:
             leases = self._at(visitor).leases(me)
         with self._office.database.glancing() as connection:
-            shown = [_task(task) for task in tasks(connection, leases)]
+            shown = [task_told(task) for task in tasks(connection, leases)]
             tally = self._counted(connection, me)
             if can_undo is None:
                 can_undo = votes.last_answer(connection, me) is not None
@@ -238,7 +232,7 @@ def _told(handle: Handler, visitor: Visitor, account: Account, body: bytes) -> R
 S = TypeVar("S", bound=_Sent)
 
 
-def _read(kind: type[S], body: bytes) -> S:
+def read(kind: type[S], body: bytes) -> S:
     """The body of a request.
 
     Raises:
@@ -252,7 +246,21 @@ def _read(kind: type[S], body: bytes) -> S:
         raise _Unreadable(f"This is no answer: {where} {first['msg']}.") from error
 
 
-def _task(task: Task) -> Mapping[str, object]:
+def answer_in(body: bytes) -> Answer:
+    """The answer in the body of a request.
+
+    Raises:
+        _Unreadable: if it is none.
+    """
+    said = read(_Answer, body).model_dump()
+    try:
+        return Answer(public_id=said.pop("clip"), **said)
+    except VoteError as error:
+        raise _Unreadable(error.message, error.remedy) from error
+
+
+def task_told(task: Task) -> Mapping[str, object]:
+    """A task as pages are told of it."""
     # Not asdict, which would copy every box.
     told: dict[str, object] = {name: getattr(task, name) for name in _TASK}
     return told | {"src": f"/clips/{task.clip}.mp4"}

@@ -59,7 +59,7 @@ _ME: BindParameter[int] = bindparam("me")
 
 
 def _unseen(*books: Table) -> ColumnElement[bool]:
-    """That a clip does not stand in any of these tables for this person.
+    """That a clip does not stand in any of these tables for this person, nor in the guide.
 
     "Is false", not "not": of that PostgreSQL makes joins, which read all that was ever given to
     this person (or to anybody) where it has not learnt yet how much there is.
@@ -68,7 +68,8 @@ def _unseen(*books: Table) -> ColumnElement[bool]:
         exists().where(book.c.clip_id == t.clip.c.clip_id, book.c.annotator_id == _ME)
         for book in books
     )
-    return and_(*(each.is_(false()) for each in seen))
+    is_shown = exists().where(t.example.c.clip_id == t.clip.c.clip_id)
+    return and_(*(each.is_(false()) for each in (*seen, is_shown)))
 
 
 _IS_FOR_ME = and_(t.IS_WANTED, _unseen(t.slot, t.errand, t.declined))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select
 
 from caer_build.annotation import tables as t
+from caer_build.annotation.practice import untried
 from caer_build.annotation.standing import counts, takes_part
 
 HOUR_MS = 3600 * 1000
@@ -61,10 +62,11 @@ class Person:
     """What one person did.
 
     Attributes:
+        is_untried: labels clips that count without having practised, for there was no practice
+            when they joined.
         n_votes: clips answered that count.
         n_today: answers of every purpose since the day began.
         n_held: clips given to them at this moment.
-        n_declined: clips they would rather not see.
         last_at: ms; None: nothing answered yet.
     """
 
@@ -74,10 +76,10 @@ class Person:
     role: str
     is_retired: bool
     is_qualified: bool
+    is_untried: bool
     n_votes: int
     n_today: int
     n_held: int
-    n_declined: int
     last_at: int | None
 
 
@@ -126,6 +128,19 @@ class Flagged:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A clip that people would rather not see. Who they are is told to nobody.
+
+    Attributes:
+        n_people: how many.
+    """
+
+    clip_id: str
+    public_id: str
+    n_people: int
+
+
 def progress(connection: Connection) -> Progress:
     """Clips by the answers they need and have.
 
@@ -160,12 +175,6 @@ def people(connection: Connection, day_began_ms: int) -> list[Person]:
         .group_by(t.slot.c.annotator_id)
     )
     taken = {row.annotator_id: row for row in slots}
-    passed_on = connection.execute(
-        select(t.declined.c.annotator_id, func.count().label("n")).group_by(
-            t.declined.c.annotator_id
-        )
-    )
-    declined = {row.annotator_id: row.n for row in passed_on}
     found = []
     mine = t.vote.c.annotator_id == t.annotator.c.annotator_id
     last = select(func.max(t.vote.c.answered_at)).where(mine).scalar_subquery()
@@ -175,17 +184,20 @@ def people(connection: Connection, day_began_ms: int) -> list[Person]:
         .scalar_subquery()
     )
     for row in connection.execute(
-        select(t.annotator, last.label("last_at"), today.label("n_today")).order_by(
-            t.annotator.c.annotator_id
-        )
+        select(
+            t.annotator,
+            last.label("last_at"),
+            today.label("n_today"),
+            untried().label("is_untried"),
+        ).order_by(t.annotator.c.annotator_id)
     ):
         me = row.annotator_id
         held = taken.get(me)
         found.append(
             Person(
                 me, row.alias, row.name, row.role, row.retired_at is not None,
-                row.qualified_at is not None, held.answered if held else 0, row.n_today,
-                held.held if held else 0, declined.get(me, 0), row.last_at,
+                row.qualified_at is not None, bool(row.is_untried),
+                held.answered if held else 0, row.n_today, held.held if held else 0, row.last_at,
             )
         )  # fmt: skip
     return found
@@ -248,6 +260,20 @@ def flagged(connection: Connection, flag: str, limit: int = 200) -> list[Flagged
     ]  # fmt: skip
 
 
+def passed_on(connection: Connection, limit: int = 200) -> list[PassedOn]:
+    """Clips that people would rather not see, those of the most people first."""
+    n_people = func.count().label("n_people")
+    rows = connection.execute(
+        select(t.declined.c.clip_id, n_people)
+        .where(takes_part(t.declined.c.clip_id))
+        .group_by(t.declined.c.clip_id)
+        .order_by(n_people.desc(), t.declined.c.clip_id)
+        .limit(limit)
+    ).all()
+    public = _public_ids(connection, [row.clip_id for row in rows])
+    return [PassedOn(row.clip_id, public[row.clip_id], row.n_people) for row in rows]
+
+
 def n_workers(connection: Connection) -> int:
     """People who take clips: annotators and adjudicators who have not left."""
     return connection.scalar(select(func.count()).where(_is_worker())) or 0
@@ -256,8 +282,9 @@ def n_workers(connection: Connection) -> int:
 def stuck(connection: Connection, limit: int = 200) -> list[Stuck]:
     """Clips that cannot be finished by the people there are, by clip_id.
 
-    Nobody takes a clip that they have, had as gold, practice or adjudication, or passed on. While
-    there are as many people as a clip needs answers, only such clips can be stuck.
+    Nobody takes a clip that they have, had as gold, practice or adjudication, or passed on, nor an
+    example of the guide. While there are as many people as a clip needs answers, only such clips
+    can be stuck.
     """
     n_people = n_workers(connection)
     worker = t.annotator.alias()
@@ -267,13 +294,16 @@ def stuck(connection: Connection, limit: int = 200) -> list[Stuck]:
         )
         for table in (t.slot, t.errand, t.declined)
     ]
+    has.append(exists().where(t.example.c.clip_id == t.clip.c.clip_id))
     n_free = (
         select(func.count())
         .select_from(worker)
         .where(worker.c.retired_at.is_(None), worker.c.role != "manager", ~or_(*has))
         .scalar_subquery()
     )
-    candidates = [t.clip.c.clip_id.in_(select(table.c.clip_id)) for table in (t.errand, t.declined)]
+    candidates = [
+        t.clip.c.clip_id.in_(select(table.c.clip_id)) for table in (t.errand, t.declined, t.example)
+    ]
     rows = connection.execute(
         select(
             t.clip.c.clip_id, t.clip.c.public_id, t.clip.c.n_open, n_free.label("n_free"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import qualify
@@ -76,6 +76,32 @@ def end_without_clips(connection: Connection, desk: Desk) -> bool:
     return True
 
 
+def untried() -> ColumnElement[bool]:
+    """Whether a person was let in without practice, because there was none when they joined."""
+    return and_(
+        # Passed at the moment of joining, and so by nobody's judgement.
+        t.annotator.c.qualified_at == t.annotator.c.created_at,
+        t.annotator.c.role != "manager",
+        t.annotator.c.retired_at.is_(None),
+    )
+
+
+def n_untried(connection: Connection) -> int:
+    """How many people label clips that count and have never practised."""
+    return connection.scalar(select(func.count()).where(untried(), t.annotator.c.n_given > 0)) or 0
+
+
+def send_newcomers_back(connection: Connection) -> None:
+    """Has those practise who joined when there was nothing to practise on, and have not begun.
+
+    Who was given clips already goes on: what they answered counts, and a manager may ask them
+    for another round.
+    """
+    connection.execute(
+        update(t.annotator).where(untried(), t.annotator.c.n_given == 0).values(qualified_at=None)
+    )
+
+
 def _answered(connection: Connection, desk: Desk) -> Sequence[t.AnyRow]:
     """The practice clips of this round that the person has answered."""
     me = desk.annotator_id
@@ -105,23 +131,23 @@ def _is_passed(desk: Desk, rows: Sequence[t.AnyRow]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class Practised:
     """A practice clip that a person has answered.
 
     Attributes:
         answered: the person's emotion; None: a flag.
     """
 
-    public_id: str
+    clip_id: str
     expected: str
     reason: str
     answered: str | None
 
 
-def examples(connection: Connection, annotator_id: int) -> list[Example]:
+def own_round(connection: Connection, annotator_id: int) -> list[Practised]:
     """The practice clips of a person's own round, in the order in which they came."""
     rows = connection.execute(
-        select(t.clip.c.public_id, t.clip.c.gold_emotion, t.clip.c.gold_reason, t.vote.c.emotion)
+        select(t.clip.c.clip_id, t.clip.c.gold_emotion, t.clip.c.gold_reason, t.vote.c.emotion)
         .join(t.clip, t.clip.c.clip_id == t.vote.c.clip_id)
         .where(
             t.vote.c.annotator_id == annotator_id,
@@ -130,4 +156,4 @@ def examples(connection: Connection, annotator_id: int) -> list[Example]:
         )
         .order_by(t.vote.c.vote_id)
     )
-    return [Example(*row) for row in rows]
+    return [Practised(*row) for row in rows]

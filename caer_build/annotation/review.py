@@ -6,15 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, exists, false, or_, select
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.consensus import Consensus, paper_rule
-from caer_build.annotation.project import raise_votes, unpacked
+from caer_build.annotation.gold import use_of
+from caer_build.annotation.project import raise_votes
 from caer_build.annotation.standing import Given, standing_of, with_status
+from caer_build.annotation.viewing import Film, film
 from caer_build.errors import VoteError
 
 MOST_VOTES = 25
+_LISTED = (
+    t.clip.c.clip_id, t.clip.c.public_id, t.clip.c.length_ms, t.clip.c.n_slots,
+    t.clip.c.gold_emotion,
+)  # fmt: skip
+_is_example = exists().where(t.example.c.clip_id == t.clip.c.clip_id).label("is_example")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,6 @@ class Listed:
     length_ms: int
     n_slots: int
     gold_emotion: str | None
-    is_practice: bool
     consensus: Consensus
     answers: tuple[Given, ...]
 
@@ -58,21 +64,17 @@ class Dossier:
     """A clip as a manager sees it.
 
     Attributes:
-        times_ms: when each frame is shown.
-        boxes: of the target's face in each frame, px, or None.
+        gold_use: what a gold clip is used for; see :data:`gold.USES`.
         said: all answers of all purposes, oldest first.
     """
 
     listed: Listed
+    film: Film
     show: str
     episode_id: str
     person_id: str | None
     gold_reason: str | None
-    width: int
-    height: int
-    has_audio: bool
-    times_ms: list[int]
-    boxes: list[list[float] | None]
+    gold_use: str | None
     said: tuple[Said, ...]
 
 
@@ -83,6 +85,31 @@ def clips_by_status(
     found = list(islice(with_status(connection, statuses, after), limit))
     rows = _rows(connection, [standing.clip_id for standing in found])
     return [_listed(rows[s.clip_id], s.consensus, s.answers) for s in found]
+
+
+def has_begun(connection: Connection) -> bool:
+    """Whether anything was answered yet."""
+    return connection.scalar(select(t.vote.c.vote_id).limit(1)) is not None
+
+
+def untouched(connection: Connection, after: str = "", limit: int = 50) -> list[Listed]:
+    """Clips that nobody has answered, in the order of their positions, which is a random one.
+
+    Args:
+        after: the clip_id that they come behind; empty: from the start.
+    """
+    is_answered = exists().where(t.vote.c.purpose == "vote", t.vote.c.clip_id == t.clip.c.clip_id)
+    query = (
+        select(*_LISTED)
+        .where(t.clip.c.withdrawn_at.is_(None), is_answered.is_(false()))
+        .order_by(t.clip.c.position)
+        .limit(limit)
+    )
+    if after:
+        behind = select(t.clip.c.position).where(t.clip.c.clip_id == after).scalar_subquery()
+        query = query.where(t.clip.c.position > behind)
+    rows = connection.execute(query)
+    return [_listed(row, paper_rule((), row.n_slots), ()) for row in rows]
 
 
 def find_clip(connection: Connection, text: str) -> str | None:
@@ -101,18 +128,21 @@ def dossier(connection: Connection, clip_id: str) -> Dossier:
         VoteError: if there is no such clip.
     """
     present = (t.clip.c.clip_id == clip_id, t.clip.c.withdrawn_at.is_(None))
-    clip = connection.execute(select(t.clip).where(*present)).first()
+    clip = connection.execute(
+        select(
+            *_LISTED, t.clip.c.show, t.clip.c.episode_id, t.clip.c.person_id,
+            t.clip.c.gold_reason, t.clip.c.is_practice, _is_example,
+        ).where(*present)
+    ).first()  # fmt: skip
     if clip is None:
         raise VoteError(f"The project has no clip {clip_id}.")
     standing = standing_of(connection, [clip_id]).get(clip_id)
     answers = () if standing is None else standing.answers
     consensus = paper_rule((), clip.n_slots) if standing is None else standing.consensus
-    packed = unpacked(clip.faces)
-    target = next((face["boxes"] for face in packed["faces"] if face["target"]), None)
+    use = use_of(clip.is_practice, clip.is_example) if clip.gold_emotion else None
     return Dossier(
-        _listed(clip, consensus, answers), clip.show, clip.episode_id, clip.person_id,
-        clip.gold_reason, clip.width, clip.height, clip.has_audio, packed["times_ms"],
-        target or [None] * len(packed["times_ms"]), tuple(_said(connection, clip_id)),
+        _listed(clip, consensus, answers), film(connection, clip_id), clip.show, clip.episode_id,
+        clip.person_id, clip.gold_reason, use, tuple(_said(connection, clip_id)),
     )  # fmt: skip
 
 
@@ -128,19 +158,14 @@ def ask_for_more(connection: Connection, clip_ids: Sequence[str], votes: int) ->
 
 
 def _rows(connection: Connection, clip_ids: Sequence[str]) -> Mapping[str, t.AnyRow]:
-    rows = connection.execute(
-        select(
-            t.clip.c.clip_id, t.clip.c.public_id, t.clip.c.length_ms, t.clip.c.n_slots,
-            t.clip.c.gold_emotion, t.clip.c.is_practice,
-        ).where(t.clip.c.clip_id.in_(clip_ids))
-    )  # fmt: skip
+    rows = connection.execute(select(*_LISTED).where(t.clip.c.clip_id.in_(clip_ids)))
     return {row.clip_id: row for row in rows}
 
 
 def _listed(row: t.AnyRow, consensus: Consensus, answers: tuple[Given, ...]) -> Listed:
     return Listed(
-        row.clip_id, row.public_id, row.length_ms, row.n_slots, row.gold_emotion,
-        row.is_practice, consensus, answers,
+        row.clip_id, row.public_id, row.length_ms, row.n_slots, row.gold_emotion, consensus,
+        answers,
     )  # fmt: skip
 
 

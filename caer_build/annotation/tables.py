@@ -168,6 +168,13 @@ annotator = Table(
     Index("ix_annotator_name_key", "name_key", unique=True),
 )  # fmt: skip
 
+example = Table(
+    "example",
+    metadata,
+    Column("clip_id", ForeignKey("clip.clip_id"), primary_key=True,
+           doc="a gold clip that the guide shows to everybody, so that nobody is given it"),
+)  # fmt: skip
+
 knows_show = Table(
     "knows_show",
     metadata,

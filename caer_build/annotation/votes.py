@@ -51,6 +51,8 @@ _MEET = text(
     "WHERE clip_id = :this_clip AND answered AND annotator_id <> :me ORDER BY one, other "
     "ON CONFLICT (first, second) DO UPDATE SET n_clips = pair.n_clips + 1"
 )
+_FINAL = ("practice", "adjudication")
+"""after these a person is told what others, or a manager, saw in the clip"""
 _ME: BindParameter[int] = bindparam("me")
 _CLIP: BindParameter[str] = bindparam("this_clip")
 # Built once: building a statement costs more than running it.
@@ -320,6 +322,8 @@ def _revise(connection: Connection, desk: Desk, clip_id: str, answer: Answer) ->
     ).first()
     if old is None:
         raise NotAllowed("Only your own answers can be changed.")
+    if old.purpose in _FINAL:
+        raise NotAllowed("You were told more about this clip since, so your answer stands.")
     newest = connection.scalar(
         select(func.max(t.vote.c.revision)).where(
             t.vote.c.annotator_id == desk.annotator_id,

@@ -48,7 +48,8 @@ def withdraw(connection: Connection, clip_id: str, now_ms: int) -> bool:
         return False
     here = t.slot.c.clip_id == clip_id
     connection.execute(delete(t.slot).where(here, ~t.slot.c.answered))
-    connection.execute(delete(t.errand).where(t.errand.c.clip_id == clip_id))
+    for book in (t.errand, t.example):
+        connection.execute(delete(book).where(book.c.clip_id == clip_id))
     n_answered = connection.scalar(select(func.count()).select_from(t.slot).where(here))
     connection.execute(
         update(t.clip)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caer_build.cli.annotate_gold import gold
 from caer_build.cli.annotate_project import AsJson, Db, Work, opened
 from caer_build.cli.annotate_votes import export_votes, import_votes
 
@@ -36,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("new-password")(new_password)
     group.command("serve")(serve)
     group.command("status")(status)
+    group.command("gold")(gold)
     group.command("import")(import_votes)
     group.command("export")(export_votes)
     app.add_typer(group, name="annotate")
