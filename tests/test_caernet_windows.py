@@ -97,6 +97,46 @@ def test_every_frame_of_a_test_clip_is_seen(n: int, draw: float) -> None:
         assert 0 <= one.min() <= one.max() < n
 
 
+def begin_of(windows: Windows, n: int, draw: float, length: int) -> int:
+    last = max(0, n - length)
+    if windows.training == "aligned":
+        return int(draw * (last // length + 1)) * length
+    return last // 2 if windows.training == "middle" else int(draw * (last + 1))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 70), st.floats(0, 1, exclude_max=True)), min_size=1),
+    st.builds(
+        Windows, st.sampled_from([1, 5, 16]), st.sampled_from([1, 3, 8]),
+        st.sampled_from(["anywhere", "aligned", "middle"]), st.sampled_from(["loop", "hold"]),
+        st.sampled_from(["aligned", "dropped"]),
+    ),
+)  # fmt: skip
+def test_windows_of_many_clips_are_those_of_each(
+    clips: list[tuple[int, float]], windows: Windows
+) -> None:
+    """As a loop that takes one clip after the other makes them, one frame after the other."""
+    length = windows.length
+
+    def frames(begin: int, n: int) -> list[int]:
+        if windows.short == "hold":
+            return [min(begin + k, max(0, n - 1)) for k in range(length)]
+        return [(begin + k) % max(1, n) for k in range(length)]
+
+    drawn, every = [], []
+    for number, (n, draw) in enumerate(clips):
+        drawn.append(frames(begin_of(windows, n, draw, length), n))
+        last = max(0, n - length)
+        begins = list(range(0, last + 1, windows.stride))
+        if windows.tail == "aligned" and begins[-1] != last:
+            begins.append(last)
+        every += [(number, frames(begin, n)) for begin in begins]
+    counts, draws = (np.array(column) for column in zip(*clips, strict=True))
+    assert windows.drawn_of(counts, draws).tolist() == drawn
+    owners, found = windows.every_of(counts)
+    assert list(zip(owners.tolist(), found.tolist(), strict=True)) == every
+
+
 def test_no_pixel_of_a_hidden_face_reaches_the_context() -> None:
     """Whatever the face looks like, the context is the same."""
     rng = np.random.default_rng(0)

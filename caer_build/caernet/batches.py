@@ -103,14 +103,12 @@ class Batches:
         """Every item once, one random window of each, in a random order."""
         rng = np.random.default_rng([seed, number])
         order, draws = rng.permutation(len(self.items)), rng.random(len(self.items))
-        windows = [self.windows.drawn(int(self._counts[i]), draws[i], self.window) for i in order]
-        yield from self._read(order, np.stack(windows))
+        windows = self.windows.drawn_of(self._counts[order], draws, self.window)
+        yield from self._read(order, windows)
 
     def all_windows(self) -> Iterator[Batch]:
         """Every window of every item, in order; a still is one."""
-        windows = [self.windows.every(int(n), self.window) for n in self._counts]
-        order = np.repeat(np.arange(len(windows)), [len(some) for some in windows])
-        yield from self._read(order, np.concatenate(windows))
+        yield from self._read(*self.windows.every_of(self._counts, self.window))
 
     def _read(self, items: Indices, windows: Indices) -> Iterator[Batch]:
         """The batches, a few of them read ahead."""

@@ -78,37 +78,59 @@ class Windows:
         """Its fields, JSON."""
         return asdict(self)
 
-    def drawn(self, n_sampled: int, draw: float, length: int | None = None) -> Indices:
-        """One window of a training clip, (length,), as positions among its sampled frames.
+    def drawn_of(self, n_sampled: Indices, draws: Floats, length: int | None = None) -> Indices:
+        """One window of each training clip, (clips, length), as positions among its sampled frames.
 
         Args:
-            draw: in [0, 1), decides where it begins.
+            n_sampled: (clips,), of each.
+            draws: (clips,) in [0, 1), decide where they begin.
             length: of a window; 1 of a network of stills.
         """
         length = length or self.length
-        last = max(0, n_sampled - length)
-        begin = int(draw * (last + 1))
+        last = np.maximum(0, n_sampled - length)
+        begins: Indices = (draws * (last + 1)).astype(np.int64)
         if self.training == "aligned":
-            begin = int(draw * (last // length + 1)) * length
+            begins = (draws * (last // length + 1)).astype(np.int64) * length
         elif self.training == "middle":
-            begin = last // 2
-        return self._of(begin, n_sampled, length)
+            begins = last // 2
+        return self._of(begins, n_sampled, length)
+
+    def every_of(self, n_sampled: Indices, length: int | None = None) -> tuple[Indices, Indices]:
+        """All windows of test clips.
+
+        Args:
+            n_sampled: (clips,), of each.
+
+        Returns:
+            which clip each window is of, (k,), ascending; and (k, length) positions among the
+            clip's sampled frames.
+        """
+        length = length or self.length
+        last = np.maximum(0, n_sampled - length)
+        counts = last // self.stride + 1
+        if self.tail == "aligned":
+            counts = counts + (last % self.stride > 0)
+        clips = np.repeat(np.arange(len(counts)), counts)
+        numbers = np.arange(len(clips)) - np.repeat(counts.cumsum() - counts, counts)
+        begins = np.minimum(numbers * self.stride, last[clips])
+        return clips, self._of(begins, n_sampled[clips], length)
+
+    def drawn(self, n_sampled: int, draw: float, length: int | None = None) -> Indices:
+        """One window of one training clip, (length,)."""
+        window: Indices = self.drawn_of(np.array([n_sampled]), np.array([draw]), length)[0]
+        return window
 
     def every(self, n_sampled: int, length: int | None = None) -> Indices:
-        """All windows of a test clip, (k, length)."""
-        length = length or self.length
-        last = max(0, n_sampled - length)
-        begins = list(range(0, last + 1, self.stride))
-        if self.tail == "aligned" and begins[-1] != last:
-            begins.append(last)
-        return np.stack([self._of(begin, n_sampled, length) for begin in begins])
+        """All windows of one test clip, (k, length)."""
+        return self.every_of(np.array([n_sampled]), length)[1]
 
-    def _of(self, begin: int, n_sampled: int, length: int) -> Indices:
+    def _of(self, begins: Indices, n_sampled: Indices, length: int) -> Indices:
         """A clip shorter than a window begins again, 0 1 2 0 1 2 0 ..., or stands, 0 1 2 2 2 ..."""
-        positions = begin + np.arange(length, dtype=np.int64)
+        positions: Indices = begins[:, None] + np.arange(length, dtype=np.int64)
         if self.short == "hold":
-            return np.minimum(positions, max(0, n_sampled - 1))
-        return positions % max(1, n_sampled)
+            positions = np.minimum(positions, np.maximum(0, n_sampled - 1)[:, None])
+            return positions
+        return positions % np.maximum(1, n_sampled)[:, None]
 
 
 def sampled(times_s: Sequence[float], end_s: float, rate: float = RATE) -> Indices:
