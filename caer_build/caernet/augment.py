@@ -8,6 +8,7 @@ whatever device it goes on with.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -68,12 +69,13 @@ class Draws:
         return Draws(*(getattr(self, f.name)[rank::n_ranks] for f in fields(self)))
 
     def to(self, device: torch.device) -> Draws:
-        """On a device, in one copy."""
-        if device.type == "cpu":
+        """On a device, in one copy that nobody waits for."""
+        if device.type == self.flip.device.type:
             return self
-        flip, *others = torch.stack([getattr(self, f.name).double() for f in fields(self)]).to(
-            device, non_blocking=True
-        )
+        drawn = torch.stack([getattr(self, f.name).double() for f in fields(self)])
+        if device.type == "cuda":
+            drawn = drawn.pin_memory()
+        flip, *others = drawn.to(device, non_blocking=True)
         return Draws(flip > 0, *others)
 
 
@@ -103,13 +105,16 @@ def prepared(pictures: Tensor, draws: Draws | None, crop: int | None = None) -> 
     clips = pictures if pictures.dim() == 5 else pictures.unsqueeze(1)
     if crop is not None:
         clips = _cropped(clips, draws, crop)
+    if draws is not None:
+        # As bytes: they are a quarter of what floats are.
+        flip = draws.flip.to(clips.device).view(-1, 1, 1, 1, 1)
+        clips = torch.where(flip, clips.flip(-2), clips)
     # Channels second, as convolutions want them; the bytes stay where they are.
     floats = clips.permute(0, 4, 1, 2, 3).float()
-    if draws is not None:
+    if draws is None:
+        floats = (floats - _column(MEAN_RGB, floats)) / _column(STD_RGB, floats)
+    else:
         floats = _recoloured(floats, draws)
-        flip = draws.flip.to(floats.device).view(-1, 1, 1, 1, 1)
-        floats = torch.where(flip, floats.flip(-1), floats)
-    floats = (floats - _column(MEAN_RGB, floats)) / _column(STD_RGB, floats)
     return floats if pictures.dim() == 5 else floats.squeeze(2)
 
 
@@ -120,7 +125,7 @@ def _cropped(clips: Tensor, draws: Draws | None, size: int) -> Tensor:
         return clips[:, :, top : top + size, left : left + size]
     tops = (draws.top * (height - size + 1)).long()
     lefts = (draws.left * (width - size + 1)).long()
-    if clips.is_cuda:
+    if clips.device.type != "cpu":
         return _picked(clips, tops, lefts, size)
     cut = [
         clip[:, top : top + size, left : left + size]
@@ -139,17 +144,31 @@ def _picked(clips: Tensor, tops: Tensor, lefts: Tensor, size: int) -> Tensor:
 
 
 def _recoloured(floats: Tensor, draws: Draws) -> Tensor:
-    """Brightness, contrast about a clip's mean grey, saturation about each pixel's grey."""
+    """Brightness, contrast about a clip's mean grey, saturation about each pixel's grey; about 0.
+
+    Until colours are clipped to 0 and 255, a new colour is ``gain`` times the old one and ``tint``
+    times its grey and a constant of the clip: so it is one pass over the pixels, not one for each
+    change and one more to bring them about 0.
+    """
     brightness, contrast, saturation = (
         factor.to(floats.device, floats.dtype).view(-1, 1, 1, 1, 1)
         for factor in (draws.brightness, draws.contrast, draws.saturation)
     )
-    floats = floats * brightness
+    mean, spread = _column(MEAN_RGB, floats), _column(STD_RGB, floats)
     grey = (floats * _column(_LUMA, floats)).sum(1, keepdim=True)
-    floats = grey + saturation * (floats - grey)
-    mean = grey.mean((2, 3, 4), keepdim=True)
-    return (mean + contrast * (floats - mean)).clamp(0, 255)
+    gain = brightness * contrast
+    constant = brightness * (1 - contrast) * grey.mean((2, 3, 4), keepdim=True)
+    changed = torch.addcmul((constant - mean) / spread, floats, gain * saturation / spread)
+    changed = changed.addcmul_(grey, gain * (1 - saturation) / spread)
+    return changed.clamp_(-mean / spread, (255 - mean) / spread)
 
 
 def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return torch.tensor(values, device=like.device, dtype=like.dtype).view(1, -1, 1, 1, 1)
+    """A value a channel, beside (B, 3, T, H, W)."""
+    return _constants(values, like.device, like.dtype)
+
+
+@lru_cache(maxsize=64)
+def _constants(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Brought to the device once: it would be waited for each time."""
+    return torch.tensor(values, device=device, dtype=dtype).view(1, -1, 1, 1, 1)

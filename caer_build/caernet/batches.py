@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +45,12 @@ class Batch:
     soft: Tensor
     items: Tensor
     whole: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """On a device, all but ``whole``; from pinned memory nobody waits for it."""
+        names = ("faces", "contexts", "labels", "soft", "items")
+        moved = {n: getattr(self, n).to(device, non_blocking=True) for n in names}
+        return replace(self, **moved)
 
 
 class Batches:
@@ -131,10 +137,11 @@ class Batches:
         if not self._clips:
             faces, contexts = faces[:, 0], contexts[:, 0]
         chosen = torch.from_numpy(mine)
-        return Batch(
-            faces, contexts, self.labels[chosen], self.soft[chosen], chosen,
-            torch.from_numpy(whole),
-        )  # fmt: skip
+        labels, soft, places = (
+            each.pin_memory() if self._source.feeds_gpu else each
+            for each in (self.labels[chosen], self.soft[chosen], chosen)
+        )
+        return Batch(faces, contexts, labels, soft, places, torch.from_numpy(whole))
 
 
 def _soft_labels(items: pd.DataFrame, labels: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from caer_build.caernet.distributed import ALONE, Ranks
 from caer_build.caernet.framestore import BLANK, INTERPOLATED
 from caer_build.caernet.metrics import Metrics, measured
 from caer_build.caernet.predicting import Answers, answers
+from caer_build.caernet.sources import MappedSource
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS
 from caer_build.store import write_atomically, write_json
@@ -111,6 +112,7 @@ def evaluate(
     batches = Batches(
         store, split, plan.regime.batch_size, clips=plan.architecture.n_dims == 3,
         rank=ranks.rank, n_ranks=ranks.n, windows=plan.windows,
+        source=MappedSource(store, feeds_gpu=torch.device(device).type == "cuda"),
     )  # fmt: skip
     _check(batches.items.item_id, expected, split)
     network = run.network(torch.device(device))

@@ -25,7 +25,6 @@ class Objective:
     ) -> None:
         self._labels, self._soft = training.labels, regime.labels == "soft"
         self._weights = class_weights(training.labels, regime, n_classes)
-        self._device = device
         self._weights_there = self._weights.to(device)
 
     def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
@@ -33,8 +32,9 @@ class Objective:
 
         Args:
             logits: (B, classes) of the batch's items.
+            batch: on the device of the logits.
         """
-        wanted = (batch.soft if self._soft else batch.labels).to(self._device)
+        wanted = batch.soft if self._soft else batch.labels
         total = functional.cross_entropy(
             logits.float(), wanted, weight=self._weights_there, reduction="sum"
         )

@@ -52,6 +52,7 @@ def infer(
     """A network's inference of a stored batch.
 
     Args:
+        batch: is brought to the device where it does not lie there.
         crop: px of the square that is taken of the context.
         draws: of training; None: nothing is changed, and the crop is in the middle.
     """
@@ -101,7 +102,8 @@ def answers(
     network.eval()
     averaged = batches.windows.mean_of
     sums: dict[str, Tensor] = {}
-    for batch in batches.all_windows():
+    for read in batches.all_windows():
+        batch = read.to(device)
         said = infer(network, batch, device, crop, precision=precision)
         found = {
             "windows": torch.ones(len(batch.items), dtype=torch.float64, device=device),
@@ -112,8 +114,9 @@ def answers(
         for name, values in found.items():
             if values is None:
                 continue
-            whole = sums.setdefault(name, _nothing(len(batches.items), values))
-            whole.index_add_(0, batch.items.to(device), values.double())
+            if name not in sums:
+                sums[name] = _nothing(len(batches.items), values)
+            sums[name].index_add_(0, batch.items, values.double())
     if not sums:
         raise IntegrityError("There was no window to look at.", "Make the frame store again.")
     sums = {name: batches.ranks.summed(values).cpu() for name, values in sums.items()}
@@ -146,6 +149,6 @@ def _nothing(n_items: int, values: Tensor) -> Tensor:
 def _looked(network: nn.Module, batch: Batch, said: Inference, crop: int) -> Tensor | None:
     maps = said.attention
     if isinstance(network, Baseline):
-        context = prepared(batch.contexts.to(said.logits.device), None, crop)
+        context = prepared(batch.contexts, None, crop)
         maps = grad_cam(network, context, said.logits.argmax(1))
     return None if maps is None else as_shares(maps.double())

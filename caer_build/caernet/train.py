@@ -151,7 +151,7 @@ def source_of(store: FrameStore, device: torch.device, compute: Compute) -> Sour
     n_bytes = sum(store.n_frames(int(part)) for part in parts) * store.settings.frame_bytes
     if lies_on_device(n_bytes, device, compute):
         return DeviceSource(store, parts, device)
-    return MappedSource(store, pinned=device.type == "cuda")
+    return MappedSource(store, feeds_gpu=device.type == "cuda")
 
 
 def one_epoch(
@@ -179,9 +179,10 @@ def one_epoch(
     # Dropout's random numbers, too, are those of the epoch; every process has its own.
     torch.manual_seed((regime.seed * 100_003 + number) * 1_009 + ranks.rank)
     generator = torch.Generator().manual_seed(regime.seed * 100_003 + number)
-    # Loss, right ones, items: added up where they are, so that no step waits for the device.
-    sums = torch.zeros(3, dtype=torch.float64, device=device)
-    for index, batch in enumerate(training.epoch(number, regime.seed)):
+    # Loss and right ones: added up where they are, so that no step waits for the device.
+    sums, n_seen = torch.zeros(2, dtype=torch.float64, device=device), 0
+    for index, read in enumerate(training.epoch(number, regime.seed)):
+        batch = read.to(device)
         step = (number - 1) * len(training) + index
         for group in optimizer.param_groups:
             group["lr"] = regime.lr_at(step, len(training))
@@ -194,11 +195,11 @@ def one_epoch(
         torch.autograd.backward(loss)
         ranks.sum_gradients(network.parameters())
         optimizer.step()
-        right = (logits.detach().argmax(1) == batch.labels.to(device)).sum()
-        sums[0] += loss.detach() * len(batch.whole)
-        sums[1] += right
-        sums[2] += len(batch.items)
+        right = (logits.detach().argmax(1) == batch.labels).sum()
+        sums += torch.stack((loss.detach() * len(batch.whole), right))
+        n_seen += len(batch.items)
         tell_step(number, index + 1, len(training))
+    sums = torch.cat((sums, sums.new_tensor([n_seen])))
     total, n_right, n = ranks.summed(sums).tolist()
     if not math.isfinite(total):
         raise CheckpointError(

@@ -129,8 +129,9 @@ class Windows:
         positions: Indices = begins[:, None] + np.arange(length, dtype=np.int64)
         if self.short == "hold":
             positions = np.minimum(positions, np.maximum(0, n_sampled - 1)[:, None])
-            return positions
-        return positions % np.maximum(1, n_sampled)[:, None]
+        else:
+            positions %= np.maximum(1, n_sampled)[:, None]
+        return positions
 
 
 def sampled(times_s: Sequence[float], end_s: float, rate: float = RATE) -> Indices:
