@@ -91,9 +91,14 @@ def plan(**regime: object) -> Plan:
 
 
 @pytest.mark.slow
-def test_loss_curves_of_bf16_and_single_precision_agree(store: FrameStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_dims", [2, 3])
+def test_loss_curves_of_bf16_and_single_precision_agree(
+    store: FrameStore, tmp_path: Path, n_dims: int
+) -> None:
+    architecture = Architecture(n_dims, streams="face", dropout=0.0)
     single, half = (
-        train(store, tmp_path / name, replace(plan(), compute=Compute(precision=name)),
+        train(store, tmp_path / name,
+              replace(plan(), architecture=architecture, compute=Compute(precision=name)),
               lambda _: None)
         for name in ("fp32", "bf16")
     )  # fmt: skip

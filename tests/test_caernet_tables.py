@@ -20,6 +20,7 @@ from benchmarks.controlled.setting import setting
 from caer_build.arrow import to_table
 from caer_build.caernet import networks, table_attention
 from caer_build.caernet.baselines import torchvision_model
+from caer_build.caernet.compute import Compute
 from caer_build.caernet.published import ROWS, TABLES, PaperRow, rows_of
 from caer_build.caernet.resplitting import joined, with_all_splits
 from caer_build.caernet.table_attention import KEPT, Looks
@@ -323,7 +324,7 @@ def test_without_a_folder_it_says_where_it_wrote(
 def test_a_table_from_the_command_line(scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     wanted = ["tables", str(scenes), "-o", str(out), "--table", "3", "--seeds", "1",
-              "--epochs", "1", "--reduced"]  # fmt: skip
+              "--epochs", "1", "--reduced", "--set", "compute.precision=fp32"]  # fmt: skip
     done = CliRunner().invoke(app, wanted)
     assert done.exit_code == 0, done.output
     assert "| CAER-Net-S F+C+cA+fA |" in done.output
@@ -338,6 +339,9 @@ def test_a_table_from_the_command_line(scenes: Path, tmp_path: Path) -> None:
     assert rows["CAER-Net-S F+C+cA+fA"]["items"] == 14
     assert rows["CAER-Net-S, faces not hidden"]["looking"]["on_face"]["low"] is not None
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in stamps.items())
+    how = How(compute=Compute(precision="fp32"))
+    cells = Tables(read_dataset(scenes), None, out, how, lambda _: None)
+    assert cells.plan(row_of("CAER-Net-S F"), 0).compute.precision == "fp32"
 
 
 def clips_of(root: Path) -> Dataset:

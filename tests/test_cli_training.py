@@ -122,6 +122,21 @@ def test_an_evaluation_has_every_item_and_its_figures_are_those_of_the_predictio
     assert (run / "validation" / "metrics.json").is_file()
 
 
+def test_an_evaluation_is_computed_as_one_says(stills: Path, run: Path, tmp_path: Path) -> None:
+    """What the check of a device advises, ``--set compute.precision=fp32``, can be typed."""
+    said = {}
+    for precision in ("fp32", "bf16"):
+        out = tmp_path / precision
+        caer("evaluate", run, stills, "-o", out, "--set", f"compute.precision={precision}")
+        facts = json.loads((out / "metrics.json").read_text())
+        assert facts["compute"]["bf16"] == (precision == "bf16")
+        said[precision] = pd.read_parquet(out / "predictions.parquet").p_anger.to_numpy()
+    assert (said["fp32"] != said["bf16"]).any()
+    assert said["bf16"] == pytest.approx(said["fp32"], abs=0.02)
+    with pytest.raises(RecipeError, match="no such section; there are compute"):
+        caer("evaluate", run, stills, "--set", "regime.lr=1")
+
+
 def test_the_same_command_goes_on_and_another_is_refused(stills: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     stores = ("--store", stills.parent)

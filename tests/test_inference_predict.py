@@ -13,11 +13,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from caer_build.caernet import compute
+from caer_build.caernet.compute import Compute
 from caer_build.caernet.framestore import StoreSettings
+from caer_build.caernet.networks import build
 from caer_build.caernet.runs import TrainedRun
 from caer_build.caernet.windows import Windows
 from caer_build.cli.main import app
 from caer_build.cli.progress import Bars
+from caer_build.errors import DeviceError
 from caer_build.frames import Timeline
 from caer_build.inference.moments import Course, Moment, Reader, as_csv, described
 from caer_build.inference.overlay import COLOURS_RGB
@@ -128,7 +132,7 @@ def test_a_picture_as_the_network_alone_says(fresh_runs: Path, data: Path, tmp_p
     run = TrainedRun.open(fresh_runs / "caer-net-s")
     detector = load("auto", None, 480)
     (sample,) = samples_of_picture(tmp_path / "a.png", detector, run.store, None)
-    (said,) = Reader(run, torch.device("cpu")).moments([sample])
+    (said,) = Reader(run, torch.device("cpu"), Compute(precision="fp32")).moments([sample])
     x1, y1, x2, y2 = detector.detect(picture).boxes[0]
     assert said.box == pytest.approx((x1, y1, x2, y2), abs=0.01)
     network = run.network(torch.device("cpu"))
@@ -143,12 +147,33 @@ def test_a_picture_as_the_network_alone_says(fresh_runs: Path, data: Path, tmp_p
     assert said.weights == pytest.approx(expected.fusion[0].tolist())
 
 
+def test_a_device_that_computes_wrongly_says_nothing_of_anybody(
+    fresh_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: this CPU is taken for one, and its convolutions for wrong."""
+    run = TrainedRun.open(fresh_runs / "caer-net")
+    asked: list[bool] = []
+
+    def wrong(*_: Any, learns: bool) -> dict[str, str]:
+        asked.append(learns)
+        return {"face.0": "conv3d is wrong."}
+
+    monkeypatch.setattr(compute, "wrong_convolutions", wrong)
+    monkeypatch.setattr(compute, "placed", lambda network, *_: network)
+    monkeypatch.setattr(TrainedRun, "network", lambda self, _: build(self.plan.architecture))
+    with pytest.raises(DeviceError, match="conv3d is wrong"):
+        Reader(run, torch.device("cuda"))
+    assert asked == [False], "it is only asked, not trained"
+    Reader(run, torch.device("cuda"), Compute(precision="fp32"))
+
+
 def test_a_video_from_the_command_line(fresh_runs: Path, two_shots: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
     out = tmp_path / "said"
     done = caer("predict", fresh_runs / "caer-net", two_shots, bad, tmp_path / "none.png", "-o",
-                out, "--recipe", "quick", check=False)  # fmt: skip
+                out, "--recipe", "quick", "--set", "compute.precision=fp32",
+                check=False)  # fmt: skip
     assert done.returncode == 1
     assert "bad.mp4 is a text file" in done.stderr
     assert "none.png cannot be read as a picture" in done.stderr

@@ -8,16 +8,13 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from caer_build.caernet.selfcheck import check_convolutions
-from caer_build.errors import RecipeError
-
-if TYPE_CHECKING:
-    from caer_build.caernet.networks import NetworkSettings
+from caer_build.caernet.selfcheck import Given, convolutions_of, wrong_convolutions
+from caer_build.errors import DeviceError, RecipeError
 
 Precision = Literal["auto", "fp32", "bf16"]
 _CHOICES = {
@@ -33,8 +30,8 @@ class Compute:
     """Options of speed.
 
     Attributes:
-        precision: "bf16" by autocast, or single; "auto": bf16 on a GPU, and on the CPU single, as
-            many have no bf16 units.
+        precision: "bf16" by autocast, or single; "auto": bf16 on a GPU, and on a CPU that has
+            instructions for it (AVX-512 BF16 or AMX), where a step takes about half as long.
         channels_last: weights lie as the pictures do, which the fast convolutions want.
         compile: torch.compile, by its modes; "reduce-overhead" and "max-autotune" record CUDA
             graphs. It takes minutes before the first step.
@@ -66,9 +63,11 @@ class Compute:
         if self.threads < 0:
             raise RecipeError(f"Expected threads of 0 or more, found {self.threads}.")
 
-    def described(self) -> dict[str, Any]:
-        """Its fields, JSON."""
-        return asdict(self)
+
+def described(compute: Compute, device: str, n_processes: int) -> dict[str, Any]:
+    """What is computed with, JSON: the options, and what "auto" of the precision came to."""
+    is_half = is_bf16(torch.device(device), compute.precision)
+    return {"device": device, "processes": n_processes, **asdict(compute), "bf16": is_half}
 
 
 def autocast(device: torch.device, precision: Precision = "auto") -> AbstractContextManager[None]:
@@ -80,15 +79,19 @@ def autocast(device: torch.device, precision: Precision = "auto") -> AbstractCon
 
 def is_bf16(device: torch.device, precision: Precision) -> bool:
     """Whether convolutions are computed in bf16."""
-    return precision == "bf16" or (precision == "auto" and device.type == "cuda")
+    if precision == "auto":
+        return device.type == "cuda" or (device.type == "cpu" and _cpu_has_bf16())
+    return precision == "bf16"
 
 
-def set_up(device: torch.device, compute: Compute, network: NetworkSettings) -> None:
-    """Switches of the whole process; and the check of what it will compute with.
+def _cpu_has_bf16() -> bool:
+    """Not emulated, which would be slower than single precision."""
+    can = torch.cpu.get_capabilities()
+    return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
-    Raises:
-        DeviceError: if the device computes wrongly.
-    """
+
+def set_up(device: torch.device, compute: Compute) -> None:
+    """Switches of the whole process."""
     if compute.threads:
         torch.set_num_threads(compute.threads)
     if compute.deterministic:
@@ -97,8 +100,6 @@ def set_up(device: torch.device, compute: Compute, network: NetworkSettings) -> 
     torch.use_deterministic_algorithms(compute.deterministic, warn_only=True)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = not compute.deterministic
-        if network.n_dims == 3 and is_bf16(device, compute.precision):
-            check_convolutions(device)
 
 
 def placed(network: nn.Module, device: torch.device, compute: Compute, n_dims: int) -> nn.Module:
@@ -108,6 +109,53 @@ def placed(network: nn.Module, device: torch.device, compute: Compute, n_dims: i
         return network
     layout = torch.channels_last_3d if n_dims == 3 else torch.channels_last
     return network.to(memory_format=layout)  # type: ignore[call-overload,no-any-return]
+
+
+def checked(
+    network: nn.Module, device: torch.device, compute: Compute, given: Given, *, learns: bool
+) -> nn.Module:
+    """The network, when its 3D convolutions in bf16 were found right.
+
+    Those that a CPU computes wrongly are computed in single precision from now on. (With torch 2.13
+    and AVX-512 BF16 it is the weights' gradient where two frames are left.)
+
+    Args:
+        network: of settings, with its ``architecture``.
+        learns: it will be trained.
+
+    Raises:
+        DeviceError: if a GPU computes wrongly.
+    """
+    settings: Any = network.architecture
+    if settings.n_dims != 3 or not is_bf16(device, compute.precision):
+        return network
+    wrong = wrong_convolutions(convolutions_of(settings, given), device, learns=learns)
+    for name, fault in wrong.items():
+        if device.type != "cpu":
+            raise DeviceError(
+                fault, "Use another version of torch, or --set compute.precision=fp32."
+            )
+        network.get_submodule(name).__class__ = _SingleConv3d
+    return network
+
+
+class _SingleConv3d(nn.Conv3d):
+    """Computed in single precision, whatever autocast it stands in."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.float())
+
+
+def ready(network: nn.Module, device: torch.device, compute: Compute, given: Given) -> nn.Module:
+    """A trained network, to be asked: laid out, found right, compiled.
+
+    Raises:
+        DeviceError: if a GPU computes wrongly.
+    """
+    settings: Any = network.architecture
+    laid = placed(network, device, compute, settings.n_dims)
+    return compiled(checked(laid, device, compute, given, learns=False), compute)
 
 
 def compiled(network: nn.Module, compute: Compute) -> nn.Module:

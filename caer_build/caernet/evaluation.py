@@ -16,7 +16,7 @@ import torch
 
 from caer_build.caernet import bootstrap
 from caer_build.caernet.batches import Batches
-from caer_build.caernet.compute import Compute, set_up
+from caer_build.caernet.compute import Compute, ready, set_up
 from caer_build.caernet.distributed import ALONE, Ranks
 from caer_build.caernet.framestore import BLANK, INTERPOLATED
 from caer_build.caernet.metrics import Metrics, measured
@@ -107,16 +107,18 @@ def evaluate(
         DatasetError: if the split is empty, or the store holds other items than expected.
         DeviceError: if the device computes wrongly.
     """
-    plan, how = run.plan, compute or Compute()
-    set_up(torch.device(device), how, plan.architecture)
+    plan, how, there = run.plan, compute or Compute(), torch.device(device)
+    set_up(there, how)
     batches = Batches(
         store, split, plan.regime.batch_size, clips=plan.architecture.n_dims == 3,
         rank=ranks.rank, n_ranks=ranks.n, windows=plan.windows,
-        source=MappedSource(store, feeds_gpu=torch.device(device).type == "cuda"),
+        source=MappedSource(store, feeds_gpu=there.type == "cuda"),
     )  # fmt: skip
     _check(batches.items.item_id, expected, split)
-    network = run.network(torch.device(device))
-    said = answers(network, batches, torch.device(device), plan.augmentation.crop, how.precision)
+    crop = plan.augmentation.crop
+    given = plan.given(store.settings.face_px, ranks.n)
+    network = ready(run.network(there), there, how, given)
+    said = answers(network, batches, there, crop, how.precision)
     return of_answers(said, store, batches, split)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, get_type_hints
 
+from caer_build.caernet.compute import Compute
 from caer_build.errors import RecipeError
 
 _FIXED = {
@@ -14,6 +15,16 @@ _FIXED = {
     ("architecture", "model"): "--model decides it",
     ("architecture", "n_classes"): "the data set decides it",
 }
+
+
+def assigned_compute(assignments: Sequence[str]) -> Compute:
+    """How fast what is trained already is computed: ``compute.key=value`` each.
+
+    Raises:
+        RecipeError: naming every problem.
+    """
+    found: Compute = assigned({"compute": Compute()}, assignments)["compute"]
+    return found
 
 
 def assigned(sections: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class Looks:
         )
         device, crop = torch.device(plan.device), plan.augmentation.crop
         network = self.tables.network(row, seed).to(device)
-        found = answers(network, batches, device, crop, with_attention=True)
+        found = answers(network, batches, device, crop, plan.compute.precision, with_attention=True)
         if found.attention is None:
             raise DatasetError(f"{row.name} does not say where it looks.")
         boxes, sizes = target_boxes(store, batches.items)

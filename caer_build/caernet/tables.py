@@ -25,6 +25,7 @@ from torch import nn
 from caer_build.caernet import checkpoint, networks
 from caer_build.caernet.attending import Looking
 from caer_build.caernet.batches import Batches
+from caer_build.caernet.compute import Compute, ready
 from caer_build.caernet.framestore import FrameStore, StoreSettings
 from caer_build.caernet.networks import NetworkSettings, Preset
 from caer_build.caernet.predicting import predict
@@ -56,6 +57,7 @@ class How:
         device: cpu, cuda or cuda:N.
         weights: baseline -> file of the weights that it begins with; else they are fetched.
         verify: look at every byte of the frames that are kept.
+        compute: how fast.
     """
 
     preset: str = "ours"
@@ -65,6 +67,7 @@ class How:
     device: str = "cpu"
     weights: Mapping[str, str] = field(default_factory=dict)
     verify: bool = False
+    compute: Compute = field(default_factory=Compute)
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ class Tables:
         if how.is_small and row.model in OWN_NETWORKS:
             augmentation = replace(augmentation, crop=_SMALL_CROP)
         return Plan(
-            self.architecture(row), regime, augmentation, how.device, windows=preset.windows
+            self.architecture(row), regime, augmentation, how.device, how.compute, preset.windows
         )
 
     def store_settings(self, row: PaperRow) -> StoreSettings:
@@ -251,11 +254,12 @@ class Tables:
         plan, folder, store = self.plan(row, seed), self.run_folder(row, seed), self.store(row)
         about = {"store": store.settings.described(), "data": {"key": store.folder.name}}
         train(store, folder, plan, lambda _: None, about=about)
-        device = torch.device(plan.device)
-        network = self.network(row, seed).to(device)
+        device, crop = torch.device(plan.device), plan.augmentation.crop
+        given = plan.given(store.settings.face_px)
+        network = ready(self.network(row, seed), device, plan.compute, given)
         clips = row.kind == "clip"
         test = Batches(store, "test", plan.regime.batch_size, clips=clips, windows=plan.windows)
-        said = predict(network, test, device, plan.augmentation.crop).argmax(1)
+        said = predict(network, test, device, crop, plan.compute.precision).argmax(1)
         found = confusion(test.labels.numpy(), said.numpy())
         self._say(f"{row.name}, seed {seed}: {np.trace(found) / found.sum():.4f}")
         counts: list[list[int]] = found.tolist()

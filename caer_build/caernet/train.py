@@ -22,11 +22,19 @@ from torch.nn import functional
 from caer_build.caernet import checkpoint, networks
 from caer_build.caernet.augment import Augmentation, draw
 from caer_build.caernet.batches import Batches
-from caer_build.caernet.compute import Compute, compiled, lies_on_device, placed, set_up
+from caer_build.caernet.compute import (
+    Compute,
+    checked,
+    compiled,
+    lies_on_device,
+    placed,
+    set_up,
+)
 from caer_build.caernet.distributed import ALONE, Ranks, synchronised
 from caer_build.caernet.objective import Objective
 from caer_build.caernet.predicting import infer, predict
 from caer_build.caernet.runlog import Epoch, RunLog, epochs_of
+from caer_build.caernet.selfcheck import Given
 from caer_build.caernet.sources import DeviceSource, MappedSource, Source
 from caer_build.caernet.windows import Windows
 from caer_build.errors import CheckpointError
@@ -70,6 +78,11 @@ class Plan:
             "windows": self.windows.described(),
         }
 
+    def given(self, face_px: int, n_processes: int = 1) -> Given:
+        """What the network of a process is given at once, of faces of this size."""
+        n = math.ceil(self.regime.batch_size / n_processes)
+        return Given(n, face_px, self.augmentation.crop, self.windows.length)
+
 
 def train(
     store: FrameStore,
@@ -100,7 +113,7 @@ def train(
         DeviceError: if the device computes wrongly.
     """
     regime, device, architecture = plan.regime, torch.device(plan.device), plan.architecture
-    set_up(device, plan.compute, architecture)
+    set_up(device, plan.compute)
     source = source_of(store, device, plan.compute)
     training, validation = (
         Batches(store, split, regime.batch_size, clips=architecture.n_dims == 3,
@@ -111,6 +124,8 @@ def train(
     begins = not (run / checkpoint.LAST).is_file()
     network = networks.build(architecture, pretrained=begins)
     network = placed(network, device, plan.compute, architecture.n_dims)
+    given = plan.given(store.settings.face_px, ranks.n)
+    network = checked(network, device, plan.compute, given, learns=True)
     optimizer = regime.optimizer_of(network.parameters(), fused=plan.compute.fused)
     with closing(RunLog(run, plan.described(), about or {})) as log:
         done = _take_up(run, log, plan, network, optimizer)

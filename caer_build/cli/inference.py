@@ -10,6 +10,7 @@ import typer
 
 from caer_build.cli.annotate_project import AsJson
 from caer_build.cli.progress import Bars, say
+from caer_build.cli.training import Computing
 from caer_build.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def predict(
         int, typer.Option("--workers", min=1, help="Videos looked through at once.")
     ] = 1,
     device: Device = "auto",
+    assignments: Computing = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the faces in videos and pictures, and say what each shows, ten times a second.
@@ -61,9 +63,10 @@ def predict(
 
     from caer_build.caernet.distributed import device_of
     from caer_build.caernet.runs import TrainedRun
+    from caer_build.caernet.settings import assigned_compute
     from caer_build.inference.predicting import Options, files_in, predict_files
 
-    opened = TrainedRun.open(run)
+    compute, opened = assigned_compute(assignments or []), TrainedRun.open(run)
     folder = out or run / "predictions" / _name_of(files)
     begun: set[tuple[str, str]] = set()
     with Bars() as bars:
@@ -75,7 +78,7 @@ def predict(
             bars.progressed(step, file, done, total)
 
         found = predict_files(
-            opened, files_in(files), folder, Options(recipe, workers, annotate),
+            opened, files_in(files), folder, Options(recipe, workers, annotate, compute),
             device=torch.device(device_of(device)), observer=bars, tell=tell,
         )  # fmt: skip
     if as_json:

@@ -10,7 +10,7 @@ import typer
 
 from caer_build.cli.annotate_project import AsJson
 from caer_build.cli.progress import Steps, say
-from caer_build.cli.training import VerifyFrames
+from caer_build.cli.training import Computing, VerifyFrames
 
 if TYPE_CHECKING:
     from caer_build.caernet.tables import CellResult
@@ -65,6 +65,7 @@ def tables(
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     verify_frames: VerifyFrames = False,
+    assignments: Computing = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the networks of a table of the paper, and write it with the paper's column beside.
@@ -76,12 +77,13 @@ def tables(
     """
     from caer_build.caernet import table_figures
     from caer_build.caernet.distributed import device_of
+    from caer_build.caernet.settings import assigned_compute
     from caer_build.caernet.table_attention import Looks
     from caer_build.caernet.table_files import markdown, write_table
     from caer_build.caernet.tables import How, Tables
 
     how = How(preset, seeds, epochs, reduced, device_of(device), _files(weights or []),
-              verify_frames)  # fmt: skip
+              verify_frames, assigned_compute(assignments or []))  # fmt: skip
     folder = (out or Path(f"{dataset.absolute().resolve().name}-tables")).absolute()
     say(f"Tables, runs and frames: {folder}")
     second = None if other is None else _with_faces(other, folder)

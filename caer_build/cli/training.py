@@ -45,6 +45,10 @@ VerifyFrames = Annotated[
     typer.Option("--verify-frames",
                  help="Read every byte of the kept frames; what is damaged is decoded again."),
 ]  # fmt: skip
+Computing = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="compute.key=value, say compute.precision=fp32; repeatable."),
+]
 
 
 def train(
@@ -84,7 +88,7 @@ def train(
     torchrun --nproc-per-node 2 -m caer_build.cli train …
     """
     from caer_build.caernet import networks
-    from caer_build.caernet.compute import Compute
+    from caer_build.caernet.compute import Compute, described
     from caer_build.caernet.distributed import device_of, joined
     from caer_build.caernet.model_card import write_card
     from caer_build.caernet.preparing import model_for, prepared
@@ -115,7 +119,7 @@ def train(
             "data": {**ready.described(), "key": plan.data_key},
             "store": chosen["store"].described(),
             "preset": preset,
-            "compute": {"device": own, "processes": ranks.n, **chosen["compute"].described()},
+            "compute": described(chosen["compute"], own, ranks.n),
             "made_with": surroundings(),
         }
 
@@ -235,6 +239,7 @@ def evaluate(
     ] = None,
     boxes: Boxes = None,
     stores: Stores = None,
+    assignments: Computing = None,
     device: Device = "auto",
     workers: Workers = 2,
     verify_frames: VerifyFrames = False,
@@ -247,15 +252,17 @@ def evaluate(
     Intervals come from resampling whole shows, episodes, persons or clips, whichever there are
     enough of. On another data set than that of the run: RUN/<its name>-<split>.
     """
+    from caer_build.caernet.compute import described
     from caer_build.caernet.distributed import device_of, joined
     from caer_build.caernet.evaluation import evaluate as evaluate_
     from caer_build.caernet.model_card import write_card
     from caer_build.caernet.preparing import HELD_OUT, prepared
     from caer_build.caernet.runs import TrainedRun
+    from caer_build.caernet.settings import assigned_compute
     from caer_build.caernet.store_plan import planned
     from caer_build.dataset.reading import read_dataset
 
-    opened = TrainedRun.open(run)
+    compute, opened = assigned_compute(assignments or []), TrainedRun.open(run)
     with joined(device_of(device)) as (ranks, own), Steps() as steps:
         read = _seen(read_dataset(dataset, boxes), opened.plan.architecture, opened.store,
                      stores or run.absolute().parent, steps, ranks, workers)  # fmt: skip
@@ -264,7 +271,8 @@ def evaluate(
         plan = planned(ready.dataset, opened.store)
         store = _frames(ready, opened.store, stores or run.absolute().parent, plan, steps, ranks,
                         workers, verify=verify_frames)  # fmt: skip
-        found = evaluate_(opened, store, split, ready.in_split(split), own, ranks=ranks)
+        found = evaluate_(opened, store, split, ready.in_split(split), own, compute=compute,
+                          ranks=ranks)  # fmt: skip
     if not ranks.leads:
         return
     same = plan.data_key == opened.data.get("key")
@@ -272,7 +280,8 @@ def evaluate(
     found.write(
         folder,
         {"run": run.absolute().name, "epoch": opened.best,
-         "data": {**ready.described(), "key": plan.data_key}},
+         "data": {**ready.described(), "key": plan.data_key},
+         "compute": described(compute, own, ranks.n)},
     )  # fmt: skip
     write_card(opened)
     if as_json:

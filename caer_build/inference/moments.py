@@ -14,10 +14,11 @@ import numpy.typing as npt
 import torch
 
 from caer_build.caernet.augment import prepared
-from caer_build.caernet.compute import autocast
+from caer_build.caernet.compute import Compute, autocast, ready, set_up
 from caer_build.caernet.model import Inference
 from caer_build.caernet.pictures import Pixels
 from caer_build.caernet.runs import TrainedRun
+from caer_build.caernet.selfcheck import Given
 from caer_build.caernet.windows import MeanOf, averaged
 from caer_build.errors import CheckpointError
 from caer_build.inference.sampling import Box, Sample
@@ -60,19 +61,26 @@ class Reader:
 
     Raises:
         CheckpointError: if it does not tell the seven emotions apart, or cannot be read.
+        DeviceError: if the device computes wrongly.
     """
 
-    def __init__(self, run: TrainedRun, device: torch.device) -> None:
+    def __init__(
+        self, run: TrainedRun, device: torch.device, compute: Compute | None = None
+    ) -> None:
         if run.plan.architecture.n_classes != len(EMOTIONS):
             raise CheckpointError(
                 f"{run.folder} tells {run.plan.architecture.n_classes} classes apart, expected the "
                 f"{len(EMOTIONS)} emotions.", "Give a run on a data set of these.",
             )  # fmt: skip
         self._reads = run.plan.architecture
-        self.windows = run.plan.windows if run.plan.architecture.n_dims == 3 else None
-        self._network, self._device = run.network(device), device
+        windows = run.plan.windows
+        self.windows = windows if run.plan.architecture.n_dims == 3 else None
         self._crop = run.plan.augmentation.crop
         self._at_once = max(1, _BATCH_FRAMES // (self.windows.length if self.windows else 1))
+        self._device, self._compute = device, compute or Compute()
+        given = Given(self._at_once, run.store.face_px, self._crop, windows.length)
+        set_up(device, self._compute)
+        self._network = ready(run.network(device), device, self._compute, given)
 
     def moments(self, samples: Iterable[Sample]) -> Iterator[Moment]:
         """What it says of each, in their order."""
@@ -86,7 +94,7 @@ class Reader:
         contexts = None
         if self._reads.has_context:
             contexts = self._input([s.contexts for s in samples], self._crop)
-        with autocast(self._device):
+        with autocast(self._device, self._compute.precision):
             said: Inference = self._network(faces, contexts)
         probabilities = torch.softmax(said.logits.double(), 1).tolist()
         weights = [None] * len(samples) if said.fusion is None else said.fusion.double().tolist()

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from caer_build.caernet.compute import Compute
 from caer_build.caernet.pictures import Pixels
 from caer_build.caernet.runs import TrainedRun
 from caer_build.caernet.windows import MeanOf
@@ -79,11 +80,13 @@ class Options:
         recipe: of the build whose stages find the faces of videos.
         workers: videos that are looked through at once.
         annotate: write videos and pictures that are drawn upon.
+        compute: how fast the network is.
     """
 
     recipe: str = "caer"
     workers: int = 1
     annotate: bool = True
+    compute: Compute = field(default_factory=Compute)
 
 
 def files_in(paths: Iterable[Path]) -> list[Path]:
@@ -127,9 +130,10 @@ def predict_files(
 
     Raises:
         CheckpointError: if the run cannot be used.
+        DeviceError: if the device computes wrongly.
         ModelMissing, RecipeError, StoreError: see :func:`~caer_build.inference.watching.watch`.
     """
-    reader = Reader(run, device)
+    reader = Reader(run, device, options.compute)
     with disk_errors(out.parent):
         out.mkdir(parents=True, exist_ok=True)
     found = Predictions(mean_of=run.plan.windows.mean_of)
