@@ -6,6 +6,7 @@ stopped goes on as it would have.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -58,6 +59,10 @@ class Examples:
     pictures: Tensor
     targets: Tensor
     labels: Tensor
+
+    def to(self, device: str) -> Examples:
+        """On a device."""
+        return Examples(*(part.to(device) for part in (self.pictures, self.targets, self.labels)))
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ def train_faces(
     torch.manual_seed(regime.seed)
     architecture = Architecture(2, streams="face", n_classes=training.targets.shape[1])
     network = CAERNet(architecture).to(how.device)
+    training = training.to(how.device)
     optimizer = regime.optimizer_of(network.parameters())
     said = {"regime": regime.described(), "change": asdict(how.change), "n": len(training.labels)}
     done = _take_up(run, said, network, optimizer)
@@ -149,11 +155,10 @@ def train_faces(
         loss, accuracy = _one_epoch(network, optimizer, training, how, number)
         right = probabilities(network, validation.pictures).argmax(1) == validation.labels
         epoch = Epoch(number, loss, accuracy, float(right.double().mean()))
-        if all(epoch.validation_accuracy > e.validation_accuracy for e in done):
-            checkpoint.save_weights(run / checkpoint.BEST, network)
         done.append(epoch)
-        checkpoint.save_all(run / checkpoint.LAST, network, optimizer, {"epoch": str(number)})
-        checkpoint.write_run(run, {"plan": said, "epochs": [asdict(e) for e in done]})
+        facts = {"plan": json.dumps(said), "epochs": json.dumps([asdict(e) for e in done])}
+        checkpoint.save_all(run / checkpoint.LAST, network, optimizer, facts)
+        _keep_if_best(run, network, done)
         tell(epoch)
     checkpoint.load_weights(run / checkpoint.BEST, network)
     return network, done
@@ -167,20 +172,20 @@ def _one_epoch(
     regime, device = how.regime, torch.device(how.device)
     torch.manual_seed(regime.seed * 100_003 + number)
     generator = torch.Generator().manual_seed(regime.seed * 100_003 + number)
-    order = torch.randperm(len(training.labels), generator=generator)
+    order = torch.randperm(len(training.labels), generator=generator).to(device)
     total = torch.zeros(2, dtype=torch.float64, device=device)
     batches = order.split(regime.batch_size)
     for index, chosen in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = regime.lr_at((number - 1) * len(batches) + index, len(batches))
-        faces = augmented(training.pictures[chosen].to(device), how.change, generator)
+        faces = augmented(training.pictures[chosen], how.change, generator)
         with autocast(device):
             logits = network(faces, None).logits
-        loss = functional.cross_entropy(logits.float(), training.targets[chosen].to(device))
+        loss = functional.cross_entropy(logits.float(), training.targets[chosen])
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimizer.step()
-        right = (logits.argmax(1) == training.labels[chosen].to(device)).sum()
+        right = (logits.argmax(1) == training.labels[chosen]).sum()
         total += torch.stack([loss.detach().double() * len(chosen), right.double()])
     loss_of, right_of = (total / len(order)).tolist()
     if math.isnan(loss_of):
@@ -190,14 +195,24 @@ def _one_epoch(
     return loss_of, right_of
 
 
+def _keep_if_best(run: Path, network: CAERNet, done: list[Epoch]) -> None:
+    *before, last = done
+    best = run / checkpoint.BEST
+    is_best = all(last.validation_accuracy > epoch.validation_accuracy for epoch in before)
+    if is_best and not checkpoint.is_of_epoch(best, last.number):
+        checkpoint.save_weights(best, network, last.number)
+
+
 def _take_up(
     run: Path, said: dict[str, Any], network: CAERNet, optimizer: torch.optim.Optimizer
 ) -> list[Epoch]:
-    if not (run / checkpoint.RUN).is_file():
+    if not (run / checkpoint.LAST).is_file():
         run.mkdir(parents=True, exist_ok=True)
         return []
-    found = checkpoint.read_run(run)
-    if found["plan"] != said:
+    found = checkpoint.load_all(run / checkpoint.LAST, network, optimizer)
+    # JSON knows no tuples.
+    if "plan" not in found or json.loads(found["plan"]) != json.loads(json.dumps(said)):
         raise CheckpointError(f"{run} holds a run with other settings.", "Remove it.")
-    epoch = int(checkpoint.load_all(run / checkpoint.LAST, network, optimizer)["epoch"])
-    return [Epoch(**facts) for facts in found["epochs"][:epoch]]
+    done = [Epoch(**facts) for facts in json.loads(found["epochs"])]
+    _keep_if_best(run, network, done)
+    return done

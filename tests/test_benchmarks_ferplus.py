@@ -95,6 +95,12 @@ def test_it_learns_and_goes_on(tmp_path: Path) -> None:
     assert done[-1].loss < done[0].loss
     assert network.face is not None
     assert network.context is None
+    one = How(Regime(epochs=1, batch_size=8))
+    for _ in range(2):
+        _, first = train_faces(given, given, tmp_path / "one", one, told.append)
+        (tmp_path / "one" / "best.safetensors").unlink()
+    assert len(told) == 3, "killed before the best was kept, it is kept, and not trained again"
+    assert len(first) == 1
     other = Regime(epochs=2, batch_size=16)
     with pytest.raises(CheckpointError, match="other settings"):
         train_faces(given, given, tmp_path / "run", How(other), told.append)

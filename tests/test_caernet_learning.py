@@ -19,7 +19,7 @@ from caer_build.caernet import checkpoint, runlog
 from caer_build.caernet.architecture import Architecture
 from caer_build.caernet.augment import Augmentation
 from caer_build.caernet.batches import Batch, Batches
-from caer_build.caernet.compute import Compute
+from caer_build.caernet.compute import Compute, checked
 from caer_build.caernet.evaluation import evaluate
 from caer_build.caernet.framestore import ITEMS, FrameStore, StoreSettings, part_folder
 from caer_build.caernet.model import CAERNet
@@ -27,6 +27,7 @@ from caer_build.caernet.objective import Objective, class_weights
 from caer_build.caernet.predicting import infer
 from caer_build.caernet.regime import Regime
 from caer_build.caernet.runs import TrainedRun
+from caer_build.caernet.selfcheck import Given
 from caer_build.caernet.storing import make_store
 from caer_build.caernet.train import Epoch, Plan, _is_over, train
 from caer_build.dataset.reading import Dataset, read_dataset
@@ -70,7 +71,8 @@ def test_one_batch_is_learnt_by_heart(store: FrameStore, n_dims: int) -> None:
     batches = Batches(store, "validation", 7 if n_dims == 2 else 2, clips=clips)
     batch = next(iter(batches.all_windows()))
     torch.manual_seed(0)
-    network = CAERNet(Architecture(n_dims, dropout=0.0)).train()
+    network = checked(CAERNet(Architecture(n_dims, dropout=0.0)).train(), CPU, Compute(),
+                      Given(2, 32, 32), learns=True)  # fmt: skip
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for _ in range(30 if n_dims == 2 else 16):
         said = infer(network, batch, CPU, 32)
@@ -230,6 +232,55 @@ def test_killed_between_two_files_nothing_is_mixed(
     assert [replace(e, seconds=0) for e in done] == [replace(e, seconds=0) for e in whole]
     one, other = (load_file(tmp_path / run / "last.safetensors") for run in ("whole", "run"))
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_killed_before_the_best_weights_are_kept_they_are_those_of_the_run(
+    store: FrameStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a second training of that epoch would come to: it is not trained again."""
+    whole = train(store, tmp_path / "whole", plan(), lambda _: None)
+    best = max(whole, key=lambda e: e.score).number
+    run = tmp_path / "run"
+
+    def killed(file: Path, network: object, epoch: int) -> None:
+        done = runlog.epochs_of(checkpoint.said_of(run / checkpoint.LAST))
+        assert [e.number for e in done] == list(range(1, epoch + 1)), "last is written first"
+        if epoch == best:
+            raise KeyboardInterrupt
+        save(file, network, epoch)  # type: ignore[arg-type]
+
+    save = checkpoint.save_weights
+    monkeypatch.setattr(checkpoint, "save_weights", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(store, run, plan(), lambda _: None)
+    monkeypatch.undo()
+    # What is gone on with is all that there is to do: no epoch, or others.
+    train(store, run, plan(), lambda _: None)
+    assert checkpoint.is_of_epoch(run / checkpoint.BEST, best)
+    one, other = (load_file(tmp_path / r / checkpoint.BEST) for r in ("whole", "run"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    said = json.loads((run / "run.json").read_text())
+    assert said["best"] == best
+    assert len(said["epochs"]) == 3
+
+
+def test_a_run_killed_after_its_last_checkpoint_says_all_of_its_epochs(
+    store: FrameStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no epoch left to train, and its files are brought up to date all the same."""
+    write = runlog.RunLog.write
+
+    def killed(self: runlog.RunLog, done: list[Epoch]) -> None:
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        write(self, done)
+
+    monkeypatch.setattr(runlog.RunLog, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(store, tmp_path / "run", plan(), lambda _: None)
+    monkeypatch.undo()
+    train(store, tmp_path / "run", plan(), lambda _: None)
+    assert len(json.loads((tmp_path / "run" / "run.json").read_text())["epochs"]) == 3
 
 
 def test_sgd_goes_on_to_the_bit_too(store: FrameStore, tmp_path: Path) -> None:

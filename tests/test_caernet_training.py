@@ -129,7 +129,7 @@ def test_learning_rates_by_hand() -> None:
 
 
 def test_checkpoints_of_others_are_refused(store: FrameStore, tmp_path: Path) -> None:
-    checkpoint.save_weights(tmp_path / "a.safetensors", CAERNet(Architecture(2, streams="face")))
+    checkpoint.save_weights(tmp_path / "a.safetensors", CAERNet(Architecture(2, streams="face")), 1)
     with pytest.raises(CheckpointError, match="another network"):
         checkpoint.load_weights(tmp_path / "a.safetensors", CAERNet(Architecture(2)))
     (tmp_path / "b.safetensors").write_bytes(b"half a file")

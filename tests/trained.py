@@ -23,7 +23,7 @@ def fresh_run(
     torch.manual_seed(1)
     network = networks.build(preset.architecture)
     folder.mkdir(parents=True)
-    checkpoint.save_weights(folder / checkpoint.BEST, network)
+    checkpoint.save_weights(folder / checkpoint.BEST, network, 1)
     facts = {"plan": plan.described(), "store": store.described(), "best": 1, "epochs": [],
              "preset": "ours"}  # fmt: skip
     checkpoint.write_run(folder, facts)

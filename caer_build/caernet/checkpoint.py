@@ -5,6 +5,10 @@
     RUN/last.safetensors   weights and the optimizer's state, to go on from
         best.safetensors   weights of the best epoch by validation
         run.json           settings, data key, revision, what was reached
+
+They are written in this order. Whatever stops a run in between, the epoch that ``last`` has behind
+it is the one that is gone on from, and if it is the best, ``best`` is made of it again: an epoch
+that is trained a second time need not be the same to the bit.
 """
 
 from __future__ import annotations
@@ -24,9 +28,15 @@ LAST, BEST, RUN = "last.safetensors", "best.safetensors", "run.json"
 _WEIGHTS, _STATE = "weights.", "optimizer."
 
 
-def save_weights(file: Path, network: nn.Module) -> None:
-    """Write the weights of a network, atomically."""
-    _save(file, {_WEIGHTS + name: t for name, t in network.state_dict().items()}, {})
+def save_weights(file: Path, network: nn.Module, epoch: int) -> None:
+    """Write the weights of a network after an epoch, atomically."""
+    weights = {_WEIGHTS + name: t for name, t in network.state_dict().items()}
+    _save(file, weights, {"epoch": str(epoch)})
+
+
+def is_of_epoch(file: Path, epoch: int) -> bool:
+    """Whether a file holds the weights after an epoch."""
+    return file.is_file() and said_of(file).get("epoch") == str(epoch)
 
 
 def save_all(

@@ -55,6 +55,8 @@ def infer(
         batch: is brought to the device where it does not lie there.
         crop: px of the square that is taken of the context.
         draws: of training; None: nothing is changed, and the crop is in the middle.
+        precision: other than "fp32" of a network that was
+            :func:`~caer_build.caernet.compute.checked`.
     """
     architecture: Any = network.architecture
     drawn = None if draws is None else draws.to(device)

@@ -129,6 +129,8 @@ def train(
     optimizer = regime.optimizer_of(network.parameters(), fused=plan.compute.fused)
     with closing(RunLog(run, plan.described(), about or {})) as log:
         done = _take_up(run, log, plan, network, optimizer)
+        if done and ranks.leads:
+            _catch_up(run, log, network, done)
         ranks.wait()
         called = compiled(synchronised(network, ranks), plan.compute)
         for number in range(len(done) + 1, regime.epochs + 1)[:stop_after]:
@@ -147,12 +149,10 @@ def train(
                 number, loss, accuracy, float(functional.nll_loss(logs, validation.labels)),
                 float(right), optimizer.param_groups[0]["lr"], time.perf_counter() - began,
             )  # fmt: skip
-            is_best = all(epoch.score > earlier.score for earlier in done)
             done.append(epoch)
             if ranks.leads:
-                if is_best:
-                    checkpoint.save_weights(run / checkpoint.BEST, network)
                 checkpoint.save_all(run / checkpoint.LAST, network, optimizer, log.said(done))
+                _keep_if_best(run, network, done)
                 log.write(done)
                 tell(epoch)
     ranks.wait()
@@ -226,6 +226,23 @@ def one_epoch(
             "This is a fault of the program; please report it.",
         )
     return total / n, n_right / n
+
+
+def _keep_if_best(run: Path, network: nn.Module, done: list[Epoch]) -> None:
+    """Keep the weights after the last epoch as the best ones, where they are."""
+    *before, last = done
+    best = run / checkpoint.BEST
+    is_best = all(last.score > earlier.score for earlier in before)
+    if is_best and not checkpoint.is_of_epoch(best, last.number):
+        checkpoint.save_weights(best, network, last.number)
+
+
+def _catch_up(run: Path, log: RunLog, network: nn.Module, done: list[Epoch]) -> None:
+    """Write what comes after a checkpoint, where a run was killed before it did."""
+    _keep_if_best(run, network, done)
+    is_told = (run / checkpoint.RUN).is_file()
+    if not is_told or len(checkpoint.read_run(run)["epochs"]) != len(done):
+        log.write(done)
 
 
 def _is_over(done: list[Epoch], regime: Regime) -> bool:
