@@ -18,7 +18,8 @@ from benchmarks.ferplus_training import (
     probabilities,
     train_faces,
 )
-from benchmarks.reporting import RESULTS, Row
+from benchmarks.reporting import RESULTS, Row, kept_as, name_of
+from caer_build.caernet.distributed import device_of
 from caer_build.caernet.regime import Regime
 from caer_build.errors import DatasetError, RecipeError
 
@@ -72,15 +73,16 @@ def examples(split: str, targets: str = "majority") -> Examples:
 
 
 def run(
-    epochs: int = EPOCHS, device: str = "cpu", targets: str = "majority", reduced: bool = False
+    epochs: int = EPOCHS, device: str = "auto", targets: str = "majority", reduced: bool = False
 ) -> Iterator[Row]:
     """Train, or go on training, in the cache; then test the best epoch.
 
     Args:
+        device: auto, cpu or cuda; auto: a GPU where there is one.
         reduced: three epochs, which show the curve, instead of ``epochs``.
     """
-    epochs = 3 if reduced else epochs
-    place = cache_folder() / f"ferplus-{targets}-{epochs}"
+    epochs, device = 3 if reduced else epochs, device_of(device)
+    place = cache_folder() / f"ferplus-{targets}-{epochs}-{name_of(device)}"
     how = How(Regime(epochs=epochs, batch_size=BATCH, lr=2e-3, warm_up=0.05), device=device)
     network, done = train_faces(
         examples("train", targets), examples("validation"), place, how, _say
@@ -99,7 +101,7 @@ def run(
         name = f"{system}, epoch {epoch.number}"
         yield Row("ferplus", name, "accuracy.training", epoch.accuracy)
         yield Row("ferplus", name, "accuracy.validation", epoch.validation_accuracy)
-    draw_curve(done, RESULTS / f"ferplus-{targets}{'-reduced' if reduced else ''}.png")
+    draw_curve(done, RESULTS / f"{kept_as(f'ferplus-{targets}', {'reduced': reduced}, device)}.png")
 
 
 def scores(system: str, said: np.ndarray, labels: np.ndarray) -> Iterator[Row]:

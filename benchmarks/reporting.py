@@ -8,16 +8,20 @@ import platform
 import shlex
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from caer_build.errors import CaerError
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE / "README.md"
 _BEGIN, _END = "<!-- tables: begin -->", "<!-- tables: end -->"
+_WIDEST = 30
+"""metrics beside one another; more stand below one another"""
 _SHAPING = ("CAER_BENCH_LONG_", "CAER_BENCH_EXPORT_")
 _PACKAGES = (
     "av",
@@ -55,32 +59,100 @@ class Row:
     unit: str = ""
 
 
+@dataclass(frozen=True)
+class Failure:
+    """What could not be measured.
+
+    Attributes:
+        what: which part of a benchmark, "cell: part".
+        error: why.
+    """
+
+    what: str
+    error: str
+
+
+EXPECTED = (CaerError, RuntimeError, OSError, MemoryError, ImportError)
+"""errors of one measurement that do not concern the others: no memory, no compiler, no file"""
+
+
+def attempted(what: str, rows: Callable[[], Iterable[Row | Failure]]) -> Iterator[Row | Failure]:
+    """The rows; if it fails on the way, those until then and that it did."""
+    try:
+        yield from rows()
+    except EXPECTED as error:
+        first = (str(error).strip() or "no message").splitlines()[0]
+        yield Failure(what, f"{type(error).__name__}: {first[:300]}")
+
+
+def name_of(device: str) -> str:
+    """Of a device, short: cpu-2, h200."""
+    if not device.startswith("cuda"):
+        return f"cpu-{os.cpu_count()}"
+    words = _gpu(device).lower().split()
+    return next((word for word in words if any(c.isdigit() for c in word)), words[-1])
+
+
 def write(
-    name: str, protocol: str, rows: Iterable[Row], options: Mapping[str, Any] | None = None
+    name: str,
+    protocol: str,
+    rows: Iterable[Row | Failure],
+    options: Mapping[str, Any] | None = None,
+    device: str = "cpu",
 ) -> Path:
     """Write ``results/<name>.json`` with what is needed to measure it again.
 
+    A GPU's results and those of a reduced run have files of their own, so that they never stand for
+    others. If only some cells were run, the rows of other systems stay, where the same revision
+    measured them on the same machine.
+
     Args:
-        options: what was typed besides the name; a reduced run has a file of its own, so that it
-            never stands for the whole one.
+        options: what was typed besides the name.
+        device: that it ran on; cpu, cuda or cuda:N.
     """
-    typed = _typed(options or {})
-    is_reduced = bool(options and options.get("reduced"))
-    kept = f"{name}-reduced" if is_reduced else name
+    typed, options = _typed(options or {}), options or {}
+    kept = kept_as(name, options, device)
+    found = list(rows)
     document = {
         "name": kept,
         "date": time.strftime("%Y-%m-%d"),
         "revision": _revision(),
-        "machine": _machine(),
+        "machine": _machine() + (f"; {_gpu(device)}" if device.startswith("cuda") else ""),
         "versions": _versions(),
         "protocol": " ".join(protocol.split()),
         "command": " ".join([*_settings(), f"python -m benchmarks {name}", *typed]),
-        "rows": [{**asdict(row), "value": round(row.value, 5)} for row in rows],
+        "rows": [
+            {**asdict(row), "value": round(row.value, 5)} for row in found if isinstance(row, Row)
+        ],
     }
+    failures = [asdict(failure) for failure in found if isinstance(failure, Failure)]
+    if failures:
+        document["failures"] = failures
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{kept}.json"
+    if options.get("only") and path.is_file():
+        document = _beside(document, json.loads(path.read_text()), options["only"])
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
+
+
+def kept_as(name: str, options: Mapping[str, Any], device: str) -> str:
+    """The name under which results are kept."""
+    on = f"-{name_of(device)}" if device.startswith("cuda") else ""
+    return f"{name}{on}{'-reduced' if options.get('reduced') else ''}"
+
+
+def _beside(new: dict[str, Any], old: dict[str, Any], cells: Sequence[str]) -> dict[str, Any]:
+    """What was measured now of some cells, and of what was measured before what is not theirs."""
+    if any(new[key] != old[key] for key in ("revision", "machine", "versions", "protocol")):
+        return new
+    measured = {(row["set"], row["system"], row["metric"]) for row in new["rows"]}
+    before = [r for r in old["rows"] if (r["set"], r["system"], r["metric"]) not in measured]
+    commands = dict.fromkeys([*old["command"].split(" && "), new["command"]])
+    failures = [f for f in old.get("failures", []) if f["what"].split(":")[0] not in cells]
+    failures += new.get("failures", [])
+    both = {**new, "command": " && ".join(commands), "rows": [*before, *new["rows"]]}
+    return {**both, "failures": failures} if failures else both
 
 
 def _typed(options: Mapping[str, Any]) -> list[str]:
@@ -114,6 +186,12 @@ def _machine() -> str:
     )
 
 
+def _gpu(device: str) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
@@ -125,7 +203,8 @@ def _versions() -> dict[str, str]:
 
 
 def tables() -> str:
-    """The Markdown tables of all results: a block a benchmark, a line a set and system."""
+    """The Markdown tables of all results: a block a benchmark, a line a set and system, or where
+    there are many metrics a line a metric."""
     return "\n".join(_table(json.loads(f.read_text())) for f in sorted(RESULTS.glob("*.json")))
 
 
@@ -147,13 +226,28 @@ def _table(document: dict[str, Any]) -> str:
         + ", ".join(f"{k} {v}" for k, v in document["versions"].items())
         + ".",
         "",
-        "| set | system | " + " | ".join(heads) + " |",
-        "| --- | --- |" + " ---: |" * len(heads),
     ]
-    for (on, system), values in cells.items():
-        shown = [_number(values[m]) if m in values else "" for m in metrics]
-        lines.append(f"| {on} | {system} | " + " | ".join(shown) + " |")
+    columns = [[_number(v[m]) if m in v else "" for m in metrics] for v in cells.values()]
+    if len(heads) > _WIDEST:
+        lines += _lines("metric", [f"{on}: {system}" for on, system in cells], heads,
+                        list(zip(*columns, strict=True)))  # fmt: skip
+    else:
+        names = [f"{on} | {system}" for on, system in cells]
+        lines += _lines("set | system", heads, names, columns)
+    for failed in document.get("failures", []):
+        lines += ["", f"Not measured: {failed['what']} ({failed['error']})."]
     return "\n".join([*lines, ""])
+
+
+def _lines(
+    corner: str, heads: Sequence[str], names: Sequence[str], values: Sequence[Sequence[str]]
+) -> list[str]:
+    """A Markdown table: a line for each of the names."""
+    left = " | ".join(["---"] * (corner.count("|") + 1))
+    lines = [f"| {corner} | {' | '.join(heads)} |", f"| {left} |" + " ---: |" * len(heads)]
+    return lines + [
+        f"| {name} | {' | '.join(line)} |" for name, line in zip(names, values, strict=True)
+    ]
 
 
 def _number(value: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,28 @@ from benchmarks.training_data import FACE
 from caer_build.caernet import networks
 from caer_build.caernet.augment import Augmentation, draw, prepared
 from caer_build.caernet.batches import Batches
-from caer_build.caernet.compute import Compute, autocast, compiled, placed, set_up
+from caer_build.caernet.compute import (
+    Compute,
+    Precision,
+    autocast,
+    checked,
+    compiled,
+    placed,
+    set_up,
+)
 from caer_build.caernet.footage import frames_of
 from caer_build.caernet.framestore import FrameStore, StoreSettings
+from caer_build.caernet.model import Inference
 from caer_build.caernet.networks import Preset
 from caer_build.caernet.objective import Objective
 from caer_build.caernet.predicting import infer
+from caer_build.caernet.selfcheck import Given
+from caer_build.caernet.sources import Source
 from caer_build.caernet.streams import streams_of
 from caer_build.caernet.train import Plan, one_epoch, source_of
 from caer_build.caernet.windows import Windows
 from caer_build.records import EMOTIONS, Item
 
-_STEPS = {"cuda": 20, "cpu": 3}
 _WINDOWS = Windows()
 
 
@@ -48,22 +59,33 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - began
 
 
+class _Enough(Exception):
+    """An epoch is broken off."""
+
+
 class Ours:
-    """What `caer train` does, of one network and batch size."""
+    """What `caer train` does, of one network and batch size.
+
+    Args:
+        source: of the frames, where it is there already.
+    """
 
     def __init__(
-        self, store: FrameStore, chosen: Preset, batch: int, device: torch.device, compute: Compute
-    ) -> None:
-        architecture = chosen.architecture
-        self.device, self.crop = device, chosen.augmentation.crop
+        self, store: FrameStore, chosen: Preset, batch: int, device: torch.device, *,
+        compute: Compute, source: Source | None = None,
+    ) -> None:  # fmt: skip
+        architecture, crop = chosen.architecture, chosen.augmentation.crop
+        self.device, self.crop = device, crop
         self.plan = Plan(architecture, replace(chosen.regime, batch_size=batch),
                          chosen.augmentation, str(device), compute)  # fmt: skip
-        set_up(device, compute, architecture)
+        set_up(device, compute)
         self.training = Batches(
             store, "train", batch, clips=architecture.n_dims == 3,
-            source=source_of(store, device, compute),
+            source=source or source_of(store, device, compute),
         )  # fmt: skip
         network = placed(networks.build(architecture), device, compute, architecture.n_dims)
+        given = Given(batch, chosen.store.face_px, crop)
+        network = checked(network, device, compute, given, learns=True)
         self.optimizer = self.plan.regime.optimizer_of(network.parameters(), fused=compute.fused)
         self.network = compiled(network, compute)
         self.n_items = len(self.training.items)
@@ -75,36 +97,56 @@ class Ours:
             self.device,
         )
 
+    def beginning(self, n_steps: int) -> Callable[[], None]:
+        """An epoch, broken off after so many steps."""
+
+        def stop(_: int, done: int, __: int) -> None:
+            if done == n_steps:
+                raise _Enough
+
+        def begin() -> None:
+            with suppress(_Enough):
+                one_epoch(self.network, self.optimizer, self.training, self.plan, 9, tell_step=stop)
+
+        return begin
+
     def reading(self, number: int) -> float:
         """Seconds in which an epoch's batches come to the device, and nothing else is done."""
 
         def read() -> None:
             for batch in self.training.epoch(number, 0):
-                batch.faces.to(self.device, non_blocking=True)
-                batch.contexts.to(self.device, non_blocking=True)
+                batch.to(self.device)
 
         return seconds(read, self.device)
 
-    def computing(self) -> float:
-        """Seconds of a step whose batch is there already."""
-        batch = next(iter(self.training.epoch(1, 0)))
+    def steps(self, n: int) -> Callable[[], None]:
+        """So many steps on a batch that is there already."""
+        batch = next(iter(self.training.epoch(1, 0))).to(self.device)
         objective = Objective(self.training, self.plan.regime, len(EMOTIONS), self.device)
         draws = draw(len(batch.whole), self.plan.augmentation, torch.Generator())
-        n_steps = _STEPS[self.device.type]
+        precision = self.plan.compute.precision
         self.network.train()
 
         def steps() -> None:
-            for _ in range(n_steps):
-                said = infer(self.network, batch, self.device, self.crop, draws)
+            for _ in range(n):
+                said = infer(
+                    self.network, batch, self.device, self.crop, draws, precision=precision
+                )
                 self.optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(objective(said.logits, batch))
                 self.optimizer.step()
 
-        steps()
-        return seconds(steps, self.device) / n_steps
+        return steps
+
+    def forward(self) -> Inference:
+        """Of a batch, as it is asked when training is over."""
+        batch = next(iter(self.training.epoch(1, 0)))
+        with torch.no_grad():
+            return infer(self.network.eval(), batch, self.device, self.crop,
+                         precision=self.plan.compute.precision)  # fmt: skip
 
 
-class Windows(Dataset[tuple[Tensor, Tensor, int]]):
+class StoredWindows(Dataset[tuple[Tensor, Tensor, int]]):
     """A window a sample out of a store, as a Dataset is usually written."""
 
     def __init__(self, store: FrameStore, *, clips: bool) -> None:
@@ -155,23 +197,31 @@ def loader(data: Dataset[Any], batch: int, workers: int) -> DataLoader[Any]:
 class Plain:
     """An eager loop: autocast, AdamW, layers in the order in which papers name them."""
 
-    def __init__(self, chosen: Preset, batches: DataLoader[Any], device: torch.device) -> None:
+    def __init__(
+        self, chosen: Preset, batches: DataLoader[Any], device: torch.device, precision: Precision
+    ) -> None:
         self.device, self.batches, self.crop = device, batches, chosen.augmentation.crop
+        self.precision: Precision = precision
         self.how: Augmentation = chosen.augmentation
-        self.network = in_plain_order(networks.build(chosen.architecture)).to(device)
+        network = in_plain_order(networks.build(chosen.architecture)).to(device)
+        given = Given(batches.batch_size or 1, chosen.store.face_px, self.crop)
+        self.network = checked(network, device, Compute(precision=precision), given, learns=True)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), 1e-3, fused=False)
 
     def epoch(self) -> float:
         """Seconds of an epoch, data path included."""
         return seconds(self._epoch, self.device)
 
-    def computing(self) -> float:
-        """Seconds of a step whose batch is there already."""
-        batch = next(iter(self.batches))
-        n_steps = _STEPS[self.device.type]
+    def steps(self, n: int) -> Callable[[], None]:
+        """So many steps on a batch that is there already."""
+        batch = [part.to(self.device) for part in next(iter(self.batches))]
         self.network.train()
-        self._step(*batch)
-        return seconds(lambda: [self._step(*batch) for _ in range(n_steps)], self.device) / n_steps
+
+        def steps() -> None:
+            for _ in range(n):
+                self._step(*batch)
+
+        return steps
 
     def _epoch(self) -> None:
         self.network.train()
@@ -182,7 +232,7 @@ class Plain:
         draws = draw(len(labels), self.how, torch.Generator()).to(self.device)
         face = prepared(faces.to(self.device), draws)
         context = prepared(contexts.to(self.device), draws, self.crop)
-        with autocast(self.device):
+        with autocast(self.device, self.precision):
             logits = self.network(face.contiguous(), context.contiguous()).logits
         loss = functional.cross_entropy(logits.float(), labels.to(self.device))
         self.optimizer.zero_grad()

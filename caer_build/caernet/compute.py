@@ -86,7 +86,8 @@ def is_bf16(device: torch.device, precision: Precision) -> bool:
 
 def _cpu_has_bf16() -> bool:
     """Not emulated, which would be slower than single precision."""
-    can = torch.cpu.get_capabilities()
+    # Releases of torch that cannot say so compute in single precision.
+    can: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
 

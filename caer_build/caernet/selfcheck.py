@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -109,15 +110,16 @@ def wrong_convolutions(
         learns: backward, too.
         convolve: (batch, weight, padding) -> result, in bf16.
     """
-    known: dict[Convolution, str] = {}
-    for convolution in convolutions.values():
-        if convolution not in known:
-            known[convolution] = _fault(convolution, device, learns, convolve)
-    return {name: fault for name, c in convolutions.items() if (fault := known[c])}
+    return {
+        name: fault
+        for name, convolution in convolutions.items()
+        if (fault := _fault(convolution, device, learns, convolve))
+    }
 
 
+@lru_cache(maxsize=256)
 def _fault(asked: Convolution, device: torch.device, learns: bool, convolve: Convolve) -> str:
-    """What is wrong; empty: nothing."""
+    """What is wrong; empty: nothing. A process looks once: it may train many networks."""
     for what, off in _differences(asked, device, learns, convolve):
         if off > _ALLOWED:
             far = f"{off:.1%}" if off < 10 else "more than 1000%"
