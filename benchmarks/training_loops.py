@@ -74,17 +74,17 @@ class Ours:
         self, store: FrameStore, chosen: Preset, batch: int, device: torch.device, *,
         compute: Compute, source: Source | None = None,
     ) -> None:  # fmt: skip
-        architecture, crop = chosen.architecture, chosen.augmentation.crop
-        self.device, self.crop = device, crop
+        architecture = chosen.architecture
+        self.device, self.crop = device, chosen.augmentation.crop
         self.plan = Plan(architecture, replace(chosen.regime, batch_size=batch),
-                         chosen.augmentation, str(device), compute)  # fmt: skip
+                         chosen.augmentation, str(device), compute, chosen.windows)  # fmt: skip
         set_up(device, compute)
         self.training = Batches(
             store, "train", batch, clips=architecture.n_dims == 3,
-            source=source or source_of(store, device, compute),
+            source=source or source_of(store, device, compute), windows=chosen.windows,
         )  # fmt: skip
         network = placed(networks.build(architecture), device, compute, architecture.n_dims)
-        given = Given(batch, chosen.store.face_px, crop)
+        given = self.plan.given(chosen.store.face_px)
         network = checked(network, device, compute, given, learns=True)
         self.optimizer = self.plan.regime.optimizer_of(network.parameters(), fused=compute.fused)
         self.network = compiled(network, compute)
