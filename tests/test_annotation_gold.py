@@ -13,7 +13,7 @@ from caer_build.annotation.accounts import account
 from caer_build.annotation.database import Database
 from caer_build.annotation.gold_files import mark_from_csv
 from caer_build.annotation.review import find_clip, untouched
-from caer_build.annotation.viewing import may_watch
+from caer_build.annotation.viewing import watchable
 from caer_build.annotation.withdrawal import withdraw
 from caer_build.errors import CaerError, SchemaError, VoteError
 from tests.annotating import Project, answer_to, make_project
@@ -91,8 +91,10 @@ def test_an_example_is_everybodys_to_watch_and_nobodys_to_answer(database: Datab
         [clip] = gold.gold_clips(connection)
         stranger, member = account(connection, me), newcomer_who_agreed(project)
         assert (clip.clip_id, clip.use) == (shown, "example")
-        assert not may_watch(connection, stranger, clip.public_id), "has not agreed to anything"
-        assert may_watch(connection, member, clip.public_id)
+        now = project.clock()
+        hidden = watchable(connection, stranger, clip.public_id, now)
+        assert hidden is None, "has not agreed to anything"
+        assert watchable(connection, member, clip.public_id, now) == clip.public_id
         stuck = oversight.stuck(connection)
     assert shown in {clip.clip_id for clip in stuck}
     given = set()

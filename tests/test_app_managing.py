@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from annotator_app.managing import plain
 from annotator_app.place import Place, serve_from
 from caer_build.annotation import tables as t
-from caer_build.annotation.accounts import open_invitations
+from caer_build.annotation.accounts import digest, open_invitations
 from caer_build.annotation.adjudication import TIES
 from caer_build.annotation.database import Database
 from caer_build.annotation.gold import gold_clips
@@ -239,6 +239,33 @@ def test_people_with_evidence_and_links(pages: Pages) -> None:
     assert unused.token_sha256 not in str(page.main)
 
 
+def choose_person(page: AppTest, name: str) -> None:
+    chooser = page.selectbox(key="person_chosen")
+    chooser.select_index(next(k for k, o in enumerate(chooser.options) if name in o)).run()
+
+
+def test_a_link_to_set_a_new_password(pages: Pages) -> None:
+    database, person = pages.project.database, pages.project.people[2]
+    page = pages.open("people")
+    choose_person(page, "Maren")
+    assert "New password" not in [b.label for b in page.button], "signs in elsewhere"
+    with database.writing() as connection:
+        theirs = t.annotator.c.annotator_id == person
+        connection.execute(update(t.annotator).where(theirs).values(password_hash="argon2"))
+    page = pages.open("people")
+    choose_person(page, "Maren")
+    button(page, "New password")
+    [code] = pages.well(page).code
+    whom, link = code.value.split("\n")
+    assert whom == "A new password for Maren Lindqvist"
+    token = link.removeprefix("https://label.example/join/")
+    with database.reading() as connection:
+        made = connection.execute(select(t.invitation)).one()
+    assert (made.annotator_id, made.token_sha256) == (person, digest(token))
+    page.run()
+    assert not page.code, "shown once"
+
+
 def test_roles_and_practice_by_hand(pages: Pages) -> None:
     database, person = pages.project.database, pages.project.people[2]
     with database.writing() as connection:
@@ -248,8 +275,7 @@ def test_roles_and_practice_by_hand(pages: Pages) -> None:
             )
         )  # fmt: skip
     page = pages.open("people")
-    chooser = page.selectbox(key="person_chosen")
-    chooser.select_index(next(k for k, o in enumerate(chooser.options) if "Maren" in o)).run()
+    choose_person(page, "Maren")
     button(pages.well(page), "Pass by hand")
     pages.well(page)
     page.selectbox(key=f"role {person}").select("adjudicator")

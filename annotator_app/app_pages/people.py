@@ -11,7 +11,7 @@ from annotator_app.figures import PEOPLE_DAYS, PeopleFigures, people_figures
 from annotator_app.managing import act, begin, clock_now, moment, plain
 from annotator_app.place import current
 from annotator_app.session import visit_as
-from caer_build.annotation import staff
+from caer_build.annotation import accounts, staff
 from caer_build.annotation import tables as t
 from caer_build.annotation.accounts import (
     INVITATION_DAYS,
@@ -22,11 +22,12 @@ from caer_build.annotation.accounts import (
     open_invitations,
     revoke,
 )
+from caer_build.annotation.new_passwords import LINK_DAYS
 from caer_build.annotation.office import Office
 from caer_build.annotation.oversight import Person
 from caer_build.annotation.suspicion import Sign
 
-_LINK = "new_invitation"
+_LINK, _NEW_PASSWORD = "new_invitation", "new_password"
 _ROLE_WORDS = {
     "annotator": "annotator: labels clips",
     "adjudicator": "adjudicator: labels clips, and decides ties",
@@ -53,7 +54,7 @@ def show(office: Office, account: Account, base_url: str) -> None:
     with left:
         _invite(office, account, base_url)
     with right:
-        _one(office, account, found.people, found.signs)
+        _one(office, account, found, base_url)
 
 
 def _table(found: PeopleFigures) -> None:
@@ -97,12 +98,17 @@ def _invite(office: Office, account: Account, base_url: str) -> None:
                         connection, role, note.strip(), account.annotator_id, office.clock()
                     )
                 st.session_state[_LINK] = f"For {note.strip()}\n{base_url}/join/{token}"
-    made = st.session_state.pop(_LINK, None)
+    _fresh_link(_LINK)
+    _open_invitations(office, account)
+
+
+def _fresh_link(key: str) -> None:
+    """A link that was made a moment ago."""
+    made = st.session_state.pop(key, None)
     if made:
         st.success("Copy it now: it is shown this once, and works once.")
         # Name and link in one, so that one never stands beside another's while the page is drawn.
         st.code(made, language=None, wrap_lines=True)
-    _open_invitations(office, account)
 
 
 def _open_invitations(office: Office, account: Account) -> None:
@@ -133,10 +139,10 @@ def _invitation_words(invitation: Invitation) -> str:
     return f"{invitation.note}, {invitation.role}, until {until:%d %b %H:%M}"
 
 
-def _one(office: Office, account: Account, people: list[Person], signs: list[Sign]) -> None:
+def _one(office: Office, account: Account, found: PeopleFigures, base_url: str) -> None:
     st.subheader("One person")
-    active = [p for p in people if not p.is_retired]
-    suspects = {s.annotator_id for s in signs}
+    active = [p for p in found.people if not p.is_retired]
+    suspects = {s.annotator_id for s in found.signs}
     first = next((k for k, p in enumerate(active) if p.annotator_id in suspects), 0)
     person = st.selectbox(
         "Person", active, index=first, format_func=lambda p: f"{p.name} ({p.alias})",
@@ -144,15 +150,17 @@ def _one(office: Office, account: Account, people: list[Person], signs: list[Sig
     )  # fmt: skip
     if person is None:
         return
-    _signs(office, [s for s in signs if s.annotator_id == person.annotator_id])
+    _signs(office, [s for s in found.signs if s.annotator_id == person.annotator_id])
     if person.role != "manager":
         st.write(_practice_words(office, person))
-    practice, by_hand, leaving = st.columns(3)
+    password, practice, by_hand, leaving = st.columns(4)
+    _new_password(office, account, person, base_url, password)
+    if leaving.button("Retire …", icon=":material/person_off:", key="retire", width="stretch"):
+        _confirm_retire(person)
+    _fresh_link(_NEW_PASSWORD)
     if person.role != "manager":
         _practice(office, account, person, (practice, by_hand))
         _role(office, account, person)
-    if leaving.button("Retire …", icon=":material/person_off:", key="retire", width="stretch"):
-        _confirm_retire(person)
 
 
 def _signs(office: Office, signs: list[Sign]) -> None:
@@ -175,6 +183,26 @@ def _signs(office: Office, signs: list[Sign]) -> None:
             icon=":material/visibility:",
         )
     st.caption("Each of these can be innocent. Look at the clips, and talk to the person.")
+
+
+def _new_password(
+    office: Office, account: Account, person: Person, base_url: str, place: DeltaGenerator
+) -> None:
+    with office.database.reading() as connection:
+        if not accounts.account(connection, person.annotator_id).has_password:
+            return
+    if place.button(
+        "New password", icon=":material/key:", width="stretch",
+        help=f"A link to this account, good once, for {LINK_DAYS} days: whoever forgot their "
+        "password sets another with it.",
+    ):  # fmt: skip
+        with office.database.writing() as connection:
+            token = staff.new_password_link(
+                connection, person.annotator_id, account.annotator_id, office.clock()
+            )
+        st.session_state[_NEW_PASSWORD] = (
+            f"A new password for {person.name}\n{base_url}/join/{token}"
+        )
 
 
 def _practice_words(office: Office, person: Person) -> str:
