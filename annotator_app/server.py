@@ -88,7 +88,7 @@ def build(place: Place) -> App:
             *Clips(place, refusals).routes(),
             *Exports(place, refusals).routes(),
             # Before Streamlit's own, which would show its logo in the browser's tab.
-            Route("/favicon.png", icon, methods=["GET"]),
+            *(Route(f"/favicon.{kind}", icon, methods=["GET"]) for kind in ("png", "ico")),
             *assets.routes(),
         ],
         middleware=[Middleware(Gate, place=place, sockets=sockets, refusals=refusals)],

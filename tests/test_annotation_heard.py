@@ -11,7 +11,7 @@ from caer_build.annotation import suspicion
 from caer_build.annotation import tables as t
 from caer_build.annotation.database import Database
 from caer_build.annotation.working_time import worked
-from caer_build.errors import NotAllowed
+from caer_build.errors import DuplicateVote, NotAllowed
 from tests.annotating import Project, answer_to, frozen, make_project
 
 _LENGTH_S = 4
@@ -47,6 +47,16 @@ def test_the_next_clip_is_not_heard_while_the_last_one_is(database: Database) ->
         project.office.answer(me, answer_to(second))
     project.clock.pass_s(_LENGTH_S)
     project.office.answer(me, answer_to(second))
+
+
+def test_who_answers_in_another_window_is_told_so_and_not_to_wait(database: Database) -> None:
+    project = slow_project(database)
+    [me] = project.people
+    lease = project.office.leases(me)[0]
+    project.clock.pass_s(5)
+    project.office.answer(me, answer_to(lease, "Sad"))
+    with pytest.raises(DuplicateVote, match="answered this clip already"):
+        project.office.answer(me, answer_to(lease, "Fear"))
 
 
 def test_a_minute_of_answers_is_a_minute(database: Database) -> None:

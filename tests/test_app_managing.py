@@ -346,5 +346,5 @@ def test_only_a_manager_exports(served: Served, name: str) -> None:
     "name", ["votes.sqlite", "..%2fannotation%2fvotes.sqlite", "votes.csv.xml"]
 )
 def test_nothing_else_is_exported(served: Served, name: str) -> None:
-    boss = served.member(f"Boss looking for {name}", role="manager")
+    boss = served.member(f"Boss looking for {name}".replace("%", ""), role="manager")
     assert boss.get(f"/files/{name}").status_code in {400, 404}

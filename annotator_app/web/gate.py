@@ -35,7 +35,9 @@ _TOO_LARGE = 413
 _STREAM = "/_stcore/stream"
 _OPEN = ("/sign-in", "/join", "/doors", "/static", "/auth/login", "/oauth2callback")
 """paths, and all below them, that strangers may ask for"""
-_OPEN_FILES = {"/favicon.png", "/manifest.json", "/_stcore/health", "/_stcore/host-config"}
+_OPEN_FILES = {
+    "/favicon.png", "/favicon.ico", "/manifest.json", "/_stcore/health", "/_stcore/host-config",
+}  # fmt: skip
 _JOIN = "/join/"
 _CLOSED = (
     "/_stcore/upload_file", "/_stcore/agent", "/_stcore/metrics", "/_stcore/script-health-check",

@@ -196,20 +196,23 @@ def submit(connection: Connection, desk: Desk, person: t.AnyRow, answer: Answer)
     _check(desk, sent, answer)
     if answer.revises is not None:
         return _revise(connection, desk, sent.clip_id, answer)
+    taken = Taken(since_ms, sent.clip_id, "vote")
+    if sent.errand_id is not None:
+        _end_errand(connection, desk, sent)
+        taken = replace(taken, purpose=sent.purpose)
+    elif person.qualified_at is None:
+        raise LeaseLost("This clip was taken out of your practice.", "Go on with the next clip.")
+    else:
+        taken = replace(taken, slot=_fill_slot(connection, desk, sent))
+    # At last: whose clip is gone, or answered in another window, is told so, not to wait.
     if answer.flag != "broken" and not _may_be_heard(desk, sent, since_ms):
         raise NotAllowed(
             "Less time has passed than this clip takes to be heard once.",
             "Hear it to its end, and send your answer again.",
         )
-    taken = Taken(since_ms, sent.clip_id, "vote")
-    if sent.errand_id is not None:
-        _end_errand(connection, desk, sent)
-        return _insert(connection, desk, answer, replace(taken, purpose=sent.purpose))
-    if person.qualified_at is None:
-        raise LeaseLost("This clip was taken out of your practice.", "Go on with the next clip.")
-    slot = _fill_slot(connection, desk, sent)
-    receipt = _insert(connection, desk, answer, replace(taken, slot=slot))
-    connection.execute(_MEET, {"me": desk.annotator_id, "this_clip": sent.clip_id})
+    receipt = _insert(connection, desk, answer, taken)
+    if taken.slot is not None:
+        connection.execute(_MEET, {"me": desk.annotator_id, "this_clip": sent.clip_id})
     return receipt
 
 
