@@ -1,4 +1,4 @@
-"""Copies of pictures are found whatever was done to them, and other pictures are not taken for some."""
+"""Copies of pictures are found whatever was done to them; other pictures are not taken for some."""
 
 from __future__ import annotations
 
@@ -219,7 +219,9 @@ def test_real_frames(data: Path) -> None:
         with TemporaryFile() as file:
             edited = [thumbnail(np.ascontiguousarray(p)) for _, p in edits(picture)]
             pictures = kept([thumbs[k], *edited], file)
-            there = copies(pictures, np.array([0]), np.arange(1, len(EDITS) + 1), 2, lambda *_: None)
+            there = copies(
+                pictures, np.array([0]), np.arange(1, len(EDITS) + 1), 2, lambda *_: None
+            )
             seen = {m.here - 1 for m in there if m.likeness == "picture"}
         for number, name in enumerate(EDITS):
             missed[name] += number not in seen

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.answers import Answer
+from caer_build.annotation.hearing import given_ms, may_be_heard
 from caer_build.annotation.leasing import (
     CLIP_NAMED,
     IS_ANOTHERS,
@@ -38,11 +39,9 @@ from caer_build.annotation.leasing import (
     take_back_one,
     take_slot,
 )
-from caer_build.annotation.tickets import is_genuine, issued_ms
+from caer_build.annotation.tickets import is_genuine
 from caer_build.errors import DuplicateVote, LeaseLost, NotAllowed, VoteError
 
-_SLACK_MS, _SLACK_SHARE = 250, 0.05
-"""A player may call a clip over a few frames before its end, and its clock is not the server's."""
 # In one order everywhere, so that two people who meet twice never wait for each other.
 _MEET = text(
     "INSERT INTO pair (first, second, n_clips) "
@@ -190,7 +189,7 @@ def submit(connection: Connection, desk: Desk, person: t.AnyRow, answer: Answer)
             "Go on with the next clip.",
         )
     is_adjudication = sent.purpose == "adjudication"
-    since_ms = _given_ms(desk, answer.ticket)
+    since_ms = given_ms(desk, answer.ticket)
     if not is_adjudication:
         since_ms = max(since_ms, person.answered_at or 0)
     _check(desk, sent, answer)
@@ -205,7 +204,7 @@ def submit(connection: Connection, desk: Desk, person: t.AnyRow, answer: Answer)
     else:
         taken = replace(taken, slot=_fill_slot(connection, desk, sent))
     # At last: whose clip is gone, or answered in another window, is told so, not to wait.
-    if answer.flag != "broken" and not _may_be_heard(desk, sent, since_ms):
+    if answer.flag != "broken" and not may_be_heard(desk, sent, since_ms):
         raise NotAllowed(
             "Less time has passed than this clip takes to be heard once.",
             "Hear it to its end, and send your answer again.",
@@ -278,21 +277,6 @@ def _sent(
     return sent
 
 
-def _given_ms(desk: Desk, ticket: str) -> int:
-    """When the clip was given to this person; 0: that is not known.
-
-    Tickets of earlier versions hold a random number in this place, mostly far beyond now.
-    """
-    given_ms = issued_ms(ticket)
-    return given_ms if given_ms <= desk.now_ms else 0
-
-
-def _may_be_heard(desk: Desk, clip: t.AnyRow, since_ms: int) -> bool:
-    """Whether since then there was time for it, by the server's clock."""
-    least_ms = clip.length_ms * (1 - _SLACK_SHARE) - _SLACK_MS
-    return bool(desk.now_ms - since_ms >= least_ms)
-
-
 def _check(desk: Desk, clip: t.AnyRow, answer: Answer) -> None:
     steps = desk.settings.confidence_steps
     if answer.confidence_step is not None and answer.confidence_step not in range(steps):
@@ -336,7 +320,7 @@ def _revise(connection: Connection, desk: Desk, clip_id: str, answer: Answer) ->
     )
     if old.revision != newest:
         raise DuplicateVote("This answer was changed already, in another window.")
-    since_ms = max(old.received_at, _given_ms(desk, answer.ticket))
+    since_ms = max(old.received_at, given_ms(desk, answer.ticket))
     taken = Taken(since_ms, clip_id, old.purpose, old.slot, old.revision + 1)
     return _insert(connection, desk, answer, taken)
 
