@@ -162,10 +162,10 @@ def test_only_adjudicators_decide_and_label_answers_tell_nothing(served: Served)
     with served.database.writing() as connection:
         connection.execute(t.annotator.update().values(qualified_at=1))
         clip_id = connection.scalar(select(t.clip.c.clip_id).limit(1))
-        connection.execute(t.slot.insert().values(clip_id=clip_id, slot=4))
         connection.execute(
             t.clip.update().where(t.clip.c.clip_id == clip_id).values(n_slots=4, n_open=1)
         )
+        connection.execute(t.slot.insert().values(clip_id=clip_id, slot=4))
     annotator = served.member("Eve")
     [task] = annotator.work()["tasks"]
     assert annotator.get("/api/ties/work").status_code == 403

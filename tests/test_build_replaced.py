@@ -51,7 +51,8 @@ def test_no_clip_is_cut_from_the_file_that_came_instead(place: Path, tmp_path: P
 
 def test_a_source_that_is_replaced_during_the_build_fails(place: Path, tmp_path: Path) -> None:
     work, whole = tmp_path / "work", tmp_path / "whole"
-    first = tmp_path / "first.mp4"
+    first = tmp_path / "kept" / place.name
+    first.parent.mkdir()
     shutil.copy(place, first)
     command = [sys.executable, "-m", "caer_build.cli", "build", str(place), "-o", str(work), *QUICK]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

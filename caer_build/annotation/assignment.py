@@ -102,9 +102,10 @@ _AROUND = (
     select(
         _SOME,
         t.slot.c.annotator_id,
-        or_(*(_stands_in(book, _SOME.c.clip_id) for book in (t.errand, t.declined))).label(
-            "is_seen"
-        ),
+        or_(
+            *(_stands_in(book, _SOME.c.clip_id) for book in (t.errand, t.declined)),
+            exists().where(t.example.c.clip_id == _SOME.c.clip_id),
+        ).label("is_seen"),
         _last_place.label("last_place"),
         _PLACE.label("place"),
     )
