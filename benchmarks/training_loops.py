@@ -129,10 +129,10 @@ class Ours:
 
         def steps() -> None:
             for _ in range(n):
+                self.optimizer.zero_grad(set_to_none=True)
                 said = infer(
                     self.network, batch, self.device, self.crop, draws, precision=precision
                 )
-                self.optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(objective(said.logits, batch))
                 self.optimizer.step()
 

@@ -309,6 +309,25 @@ def test_the_layout_of_weights_changes_no_result(n_dims: int) -> None:
     assert placed(plain, CPU, Compute(channels_last=False), n_dims).face[4].weight.is_contiguous()  # type: ignore[union-attr, index]
 
 
+def test_pools_in_bf16_are_those_of_single_precision_to_the_bit() -> None:
+    torch.manual_seed(0)
+    usual = CAERNet(Architecture(streams="face")).eval()
+    other = CAERNet(Architecture(streams="face")).eval()
+    other.load_state_dict(usual.state_dict())
+    ours = placed(other, CPU, Compute(channels_last=False), 3)
+    batch, dtypes, said = torch.randn(2, 3, 16, 32, 32), [], []
+    pools = [m for m in ours.modules() if isinstance(m, nn.MaxPool3d)]
+    assert len(pools) == 4
+    pools[0].register_forward_hook(lambda _, __, pooled: dtypes.append(pooled.dtype))
+    for network in (usual, ours):
+        with autocast(CPU, "bf16"):
+            logits = network(batch, None).logits
+        functional.cross_entropy(logits.float(), torch.tensor([0, 3])).backward()
+        said.append((logits.detach(), network.get_submodule("face.0").weight.grad))
+    assert dtypes == [torch.bfloat16]
+    assert all(torch.equal(one, two) for one, two in zip(*said, strict=True))
+
+
 def test_pooling_before_the_relu_is_the_same_to_the_bit() -> None:
     """Forward and backward, where all that is pooled is below zero, too."""
     batch = torch.randn(4, 2, 8, 8, generator=torch.Generator().manual_seed(0)) - 0.5

@@ -202,11 +202,12 @@ def one_epoch(
         for group in optimizer.param_groups:
             group["lr"] = regime.lr_at(step, len(training))
         draws = draw(len(batch.whole), plan.augmentation, generator).share(ranks.rank, ranks.n)
+        # Before the forward pass, which has their memory, and whose CUDA graph writes over them.
+        optimizer.zero_grad(set_to_none=True)
         logits = infer(
             network, batch, device, plan.augmentation.crop, draws, precision=plan.compute.precision
         ).logits
         loss = objective(logits, batch)
-        optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         ranks.sum_gradients(network.parameters())
         optimizer.step()
