@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from caer_build.annotation import tables as t
 from caer_build.annotation.database import Database, sqlite_url
@@ -84,6 +84,20 @@ def test_the_first_clips_are_finished_within_the_first_hour(quick_database: Data
     project = make_project(quick_database, n_clips=_CLIPS, n_people=_PEOPLE)
     work(project, 100)
     assert shares(project)[1] * _CLIPS >= 3
+
+
+def test_what_the_guide_shows_is_given_to_nobody(database: Database) -> None:
+    """Nor what somebody passed on, or had on an errand: wherever the look begins."""
+    project = make_project(database, n_clips=30, n_people=2)
+    with database.writing() as connection:
+        shown = connection.scalars(select(t.clip.c.clip_id).where(t.clip.c.position % 2 == 0)).all()
+        connection.execute(insert(t.example), [{"clip_id": clip_id} for clip_id in shown])
+    first = project.office.leases(project.people[0])[0]
+    project.office.decline(project.people[0], first.public_id, first.ticket)
+    seen = work(project, 80)
+    assert [len(set(order)) for order in seen.values()] == [14, 15]
+    assert not set(shown) & {clip for order in seen.values() for clip in order}
+    assert first.clip_id not in seen[project.people[0]]
 
 
 @pytest.mark.parametrize("shares_of", [{"gold_share": 0.3}, {"repeat_share": 0.3}])
