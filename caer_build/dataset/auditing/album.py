@@ -11,16 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from caer_build.dataset.auditing.descriptors import LENGTH, describe
+from caer_build.dataset.auditing.matching import Pictures
 from caer_build.dataset.auditing.opening import Opened, open_shelf, shelves
+from caer_build.dataset.auditing.thumbnails import Thumbnails, packed, thumbnail
 from caer_build.records import Item
-from caer_build.repetition import Hashes, Images, frame_hashes
 
-_SIZE = (48, 27)
-"""width, height: as the build compares frames, whatever the shape of the picture"""
 _AHEAD = 2
 """shelves a worker may be ahead of who takes what it found"""
 
@@ -49,21 +48,19 @@ class Album:
     Attributes:
         looks: one an item that has a file.
         look_of: (n,) of each picture: index into ``looks``.
-        hashes: (n,) 64 bits; 0 for flat ones.
-        small: (n, 27, 48, 3) BGR; on the disk.
+        pictures: on the disk, descriptors in half precision.
     """
 
     looks: list[Look]
     look_of: npt.NDArray[np.int64]
-    hashes: Hashes
-    small: Images
+    pictures: Pictures
 
 
 @contextmanager
 def album_of(
     root: Path, items: Sequence[Item], jobs: int, tell: Callable[[int, int], None]
 ) -> Iterator[Album]:
-    """Opens every item once; memory does not grow with their number, but for 200 bytes each.
+    """Opens every item once; memory grows by some 200 bytes for each.
 
     Args:
         jobs: files that are read at once.
@@ -71,33 +68,32 @@ def album_of(
     """
     looks: list[Look] = []
     look_of: list[int] = []
-    hashes: list[Hashes] = []
-    with tempfile.TemporaryFile() as kept:
+    with tempfile.TemporaryFile() as numbers, tempfile.TemporaryFile() as kept:
+        thumbs = Thumbnails(kept)
         for found in _looked(root, shelves(items), jobs):
-            for look, small in found:
+            for look, descriptors, small in found:
                 look_of += [len(looks)] * len(small)
                 looks.append(look)
-                if len(small):
-                    hashes.append(frame_hashes(small))
-                    kept.write(small.tobytes())
+                numbers.write(descriptors.tobytes())
+                thumbs.append(small)
             tell(len(looks), len(items))
-        kept.flush()
-        shape = (len(look_of), _SIZE[1], _SIZE[0], 3)
-        small = (
-            np.memmap(kept, np.uint8, "r", shape=shape) if look_of else np.zeros(shape, np.uint8)
+        numbers.flush()
+        thumbs.settle()
+        shape = (len(look_of), 2, LENGTH)
+        descriptors = (
+            np.memmap(numbers, np.float16, "r", shape=shape)
+            if look_of
+            else np.zeros(shape, np.float16)
         )
-        yield Album(
-            looks,
-            np.array(look_of, np.int64),
-            np.concatenate([*hashes, np.empty(0, np.uint64)]).astype(np.uint64),
-            small,
-        )
+        yield Album(looks, np.array(look_of, np.int64), Pictures(descriptors, thumbs))
 
 
-def _looked(
-    root: Path, several: Sequence[Sequence[Item]], jobs: int
-) -> Iterator[list[tuple[Look, Images]]]:
-    running: deque[Future[list[tuple[Look, Images]]]] = deque()
+Seen = tuple[Look, npt.NDArray[np.float16], list[bytes]]
+"""what an item is, and the descriptors (n, 2, 72) and packed thumbnails of its pictures"""
+
+
+def _looked(root: Path, several: Sequence[Sequence[Item]], jobs: int) -> Iterator[list[Seen]]:
+    running: deque[Future[list[Seen]]] = deque()
     with ThreadPoolExecutor(jobs) as pool:
         try:
             for items in several:
@@ -110,26 +106,24 @@ def _looked(
             pool.shutdown(cancel_futures=True)
 
 
-def _look_at(root: Path, items: Sequence[Item]) -> list[tuple[Look, Images]]:
-    found = []
+def _look_at(root: Path, items: Sequence[Item]) -> list[Seen]:
+    found: list[Seen] = []
     for one in open_shelf(root, items):
         if isinstance(one, Opened):
             height, width = one.pictures[0].shape[:2]
             sha256 = hashlib.sha256(one.data).hexdigest()
             trouble = one.trouble or _changed(one.item, sha256)
-            found.append((Look(one.item, width, height, sha256, trouble), _small(one)))
+            thumbs = [thumbnail(picture) for picture in one.pictures]
+            descriptors = np.stack([describe(thumb) for thumb in thumbs]).astype(np.float16)
+            look = Look(one.item, width, height, sha256, trouble)
+            found.append((look, descriptors, [packed(thumb) for thumb in thumbs]))
         else:
             item, trouble = one
-            nothing = np.empty((0, _SIZE[1], _SIZE[0], 3), np.uint8)
-            found.append((Look(item, 0, 0, None, trouble), nothing))
+            nothing = np.empty((0, 2, LENGTH), np.float16)
+            found.append((Look(item, 0, 0, None, trouble), nothing, []))
     return found
 
 
 def _changed(item: Item, sha256: str) -> str | None:
     whole = item.crop_x is None and item.file_sha256 is not None
     return "is not what was written there" if whole and sha256 != item.file_sha256 else None
-
-
-def _small(opened: Opened) -> Images:
-    small = [cv2.resize(p, _SIZE, interpolation=cv2.INTER_AREA) for p in opened.pictures]
-    return np.asarray(np.stack(small), np.uint8)

@@ -30,7 +30,7 @@ def audit(dataset: Dataset, jobs: int, tell: Tell, *, faces: bool = False) -> Au
         tell: called with (step, done, all).
         faces: compare faces, too, where no ids tell who is who: slow.
     """
-    findings = _findings(dataset.root, dataset.items, dataset.faces, jobs, tell)
+    findings = _findings(dataset.root, dataset.items, dataset.faces, jobs, tell, leaks_only=False)
     if faces:
         findings += findings_by_faces(
             dataset.root, dataset.items, lambda done, n: tell("faces", done, n)
@@ -55,7 +55,7 @@ def leaks_of(
     tell: Tell,
 ) -> list[Finding]:
     """Only the leaks, of items whose files lie below a folder."""
-    findings = _findings(root, items, faces, jobs, tell)
+    findings = _findings(root, items, faces, jobs, tell, leaks_only=True)
     return [finding for finding in findings if finding.severity == "leak"]
 
 
@@ -70,10 +70,12 @@ def _findings(
     faces: Callable[[], Iterable[pa.Table]],
     jobs: int,
     tell: Tell,
+    *,
+    leaks_only: bool,
 ) -> list[Finding]:
     findings = findings_by_ids(items, faces())
     with album_of(root, items, jobs, lambda done, n: tell("pictures", done, n)) as album:
-        findings += findings_by_pictures(album)
+        findings += findings_by_pictures(album, jobs, tell, leaks_only=leaks_only)
         return [*findings, *findings_by_boxes(items, faces(), _sizes(items, album))]
 
 
