@@ -3,6 +3,7 @@
 ::
 
     clip k = 0 … 11     6 frames of 96 x 72 px at 25 per second, with the numbers 20 k, 20 k + 1, …
+                        above boxes of its own
     episode             the first six clips are of one, the others of the other
     emotion             EMOTIONS[k % 7]
     split               train (0 to 7), validation (8, 9), test (10, 11)
@@ -14,17 +15,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from caer_build.arrow import to_table
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.records import EMOTIONS, SPLITS, CountedVote, Cut, Item, ItemFace, Split
 from caer_build.store import sha256_of
-from tests.media import RATE, write_video
+from tests.media import CODING, RATE, write_video
 from tests.toy_workspace import episode
 
 N_CLIPS, N_FRAMES, SIZE = 12, 6, (96, 72)
@@ -68,7 +70,18 @@ def split_of(k: int) -> Split:
 
 def _film(folder: Path, k: int) -> Path:
     file = folder / f"{clip_id(k)}.mp4"
-    return file if file.exists() else write_video(file, n=N_FRAMES, size=SIZE, first=20 * k)
+    return file if file.exists() else film(file, k)
+
+
+def film(file: Path, k: int, coding: Sequence[str] = CODING) -> Path:
+    """The pictures of clip k: its numbers, and below them boxes that no other clip has."""
+    chance = np.random.default_rng(k)
+    boxes = ",".join(
+        f"drawbox=x={x}:y={y}:w=16:h=12:color=0x{colour:06x}:t=fill"
+        for y in range(36, 72, 12)
+        for x, colour in zip(range(0, 96, 16), chance.integers(0, 1 << 24, 6), strict=True)
+    )
+    return write_video(file, coding, boxes, n=N_FRAMES, size=SIZE, first=20 * k)
 
 
 def _clip(k: int) -> Item:

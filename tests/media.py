@@ -21,6 +21,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 WIDTH, HEIGHT, RATE, N_FRAMES = 192, 144, 25, 50
 SOUND_RATE = 48_000
 BEEP_S = 0.1
+CODING = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 _BITS = 10
 _CELLS = _BITS + 4
 """a white and a black cell, the bits, their parity, and a white cell"""
@@ -98,7 +99,7 @@ def write_sound(path: Path, length_s: float, rate: int = SOUND_RATE, channels: i
 
 def write_video(  # noqa: PLR0917
     path: Path,
-    coding: Sequence[str] = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+    coding: Sequence[str] = CODING,
     filters: str = "null",
     n: int = N_FRAMES,
     size: tuple[int, int] = (WIDTH, HEIGHT),
