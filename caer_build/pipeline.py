@@ -126,6 +126,11 @@ def stages_until(until: str | None) -> tuple[Stage[Any], ...]:
     return STAGES[: names.index(until) + 1]
 
 
+def count_units(sources: Sequence[Source], until: str | None) -> int:
+    """How many units there are to do, done ones included."""
+    return sum(len(units_of(stage, sources)) for stage in stages_until(until))
+
+
 @dataclass
 class Build:
     """Brings every unit of a workspace up to a recipe; :meth:`run` may be stopped at any moment.

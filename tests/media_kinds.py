@@ -10,10 +10,25 @@ from pathlib import Path
 import numpy as np
 
 from tests import media_damage
-from tests.media import HEIGHT, N_FRAMES, WIDTH, remux, write_sound, write_video
+from tests.media import (
+    HEIGHT,
+    N_FRAMES,
+    RATE,
+    WIDTH,
+    numbered,
+    remux,
+    run_ffmpeg,
+    write_sound,
+    write_video,
+)
 
 _X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 _B_FRAMES = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-pix_fmt", "yuv420p")
+
+
+PRIMING_S = 1024 / 48_000
+"""An AAC stream begins with a frame of padding, of which AVI cannot say that it is none of the
+sound: every player lets it sound so much too late."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,11 @@ class Kind:
         numbers: the frames it holds, as their bar codes say; empty: some of them, in order.
         size: (width, height) px as displayed.
         sound: whether it has sound.
+        times_s: when the frame of a number is shown, seconds after that of number 0; None: some
+            differ from what was meant.
+        beep_s: the second of what was filmed in which a beep begins, after silence; None: none.
+        late_s: how much later than it should the file itself sounds.
+        errors: whether damage is found and counted; None: either is right.
         repaired: whether its timestamps cannot be used as they are; None: either is right.
         truncated: whether it breaks off; None: either is right.
     """
@@ -35,6 +55,10 @@ class Kind:
     numbers: tuple[int, ...] = tuple(range(N_FRAMES))
     size: tuple[int, int] = (WIDTH, HEIGHT)
     sound: bool = False
+    times_s: Callable[[int], float] | None = lambda number: number / RATE
+    beep_s: float | None = 1.0
+    late_s: float = 0.0
+    errors: bool | None = False
     repaired: bool | None = False
     truncated: bool | None = False
     interlaced: bool = False
@@ -53,6 +77,10 @@ def _silent(folder: Path, name: str = "silent.mp4", coding: tuple[str, ...] = _X
     return write_video(folder / name, coding)
 
 
+def _vfr_s(number: int) -> float:
+    return (number + 3 * (number // 5) + number // 7) / RATE
+
+
 def _vfr(folder: Path, name: str = "vfr.mp4") -> Path:
     late = "settb=1/12800,setpts='512*(N+3*floor(N/5)+floor(N/7))'"
     coding = (*_B_FRAMES, "-fps_mode", "passthrough", "-enc_time_base:v", "1/12800")
@@ -68,8 +96,18 @@ def _turned(folder: Path, degrees: int) -> Path:
 
 
 def _interlaced(folder: Path) -> Path:
-    coding = ("-c:v", "mpeg2video", "-q:v", "3", "-flags", "+ilme+ildct", "-bf", "2")
-    return write_video(folder / "interlaced.ts", coding, filters="setfield=tff")
+    """Two moments in each frame: in its odd rows the block has moved on by ten pixels."""
+    out = folder / "interlaced.ts"
+    woven = [numbered(number) for number in range(N_FRAMES)]
+    for picture in woven:
+        picture[HEIGHT // 2 + 1 :: 2] = np.roll(picture[HEIGHT // 2 + 1 :: 2], 10, axis=1)
+    run_ffmpeg(
+        "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(RATE),
+        "-i", "pipe:0", "-vf", "scale=interl=1,setfield=tff", "-pix_fmt", "yuv420p",
+        "-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ilme+ildct", "-bf", "2", "-threads", "1",
+        str(out), given=np.stack(woven).tobytes(),
+    )  # fmt: skip
+    return out
 
 
 def _hdr(folder: Path) -> Path:
@@ -106,9 +144,12 @@ def _stray_times(folder: Path) -> Path:
 
 
 def _jumping_clock(folder: Path) -> Path:
-    """Two recordings one behind the other, the second's clock begins anew."""
+    """Two recordings one behind the other, the second's clock begins anew.
+
+    The sound of the first ends before its pictures do.
+    """
     half = N_FRAMES // 2
-    one = write_video(folder / "one.ts", _X264, n=half, sounds=[_sound(folder, 1.0)])
+    one = write_video(folder / "one.ts", _X264, n=half, sounds=[_sound(folder, 0.7)])
     two = write_video(folder / "two.ts", _X264, n=half, first=half, sounds=[_sound(folder, 1.0)])
     out = folder / "jump.ts"
     out.write_bytes(one.read_bytes() + two.read_bytes())
@@ -224,8 +265,12 @@ def _concat(folder: Path) -> Path:
     return _written(folder, "list.mkv", b"ffconcat version 1.0\nfile part.mp4\n")
 
 
+SHORT_SOUND_S = 1.05
+"""in the middle of the second beep"""
+
+
 def _short_sound(folder: Path) -> Path:
-    return write_video(folder / "short.mp4", _X264, sounds=[_sound(folder, 0.6)])
+    return write_video(folder / "short.mp4", _X264, sounds=[_sound(folder, SHORT_SOUND_S)])
 
 
 def _long_sound(folder: Path) -> Path:
@@ -276,15 +321,21 @@ KINDS: dict[str, Kind] = {
     "MOV": Kind(lambda f: _plain(f, "plain.mov", _B_FRAMES), sound=True),
     "MKV": Kind(lambda f: _plain(f, "plain.mkv", _B_FRAMES), sound=True),
     "MPEG-TS": Kind(lambda f: _plain(f, "plain.ts", _B_FRAMES), sound=True),
-    "AVI": Kind(lambda f: _silent(f, "plain.avi", ("-c:v", "mpeg4", "-q:v", "3"))),
+    "AVI": Kind(
+        lambda f: _plain(f, "plain.avi", ("-c:v", "mpeg4", "-q:v", "3", "-c:a", "pcm_s16le")),
+        sound=True,
+    ),
     "AVI without times for B-frames": Kind(
         lambda f: _silent(f, "b.avi", ("-c:v", "mpeg4", "-q:v", "3", "-bf", "2")), repaired=None
     ),
-    "AVI with B-frames in H.264": Kind(media_damage.reordered_avi, sound=True, repaired=True),
+    "AVI with B-frames in H.264": Kind(
+        media_damage.reordered_avi, sound=True, repaired=True, late_s=PRIMING_S
+    ),
     "AVI with empty packets": Kind(
         lambda f: write_video(
             f / "gaps.avi", ("-c:v", "mpeg4", "-q:v", "3"), filters="setpts='2*floor(N/2)+N'"
         ),
+        times_s=lambda number: (number + 2 * (number // 2)) / RATE,
         repaired=None,
     ),
     "WebM": Kind(_webm, sound=True),
@@ -292,7 +343,7 @@ KINDS: dict[str, Kind] = {
     "MPEG-PS": Kind(
         lambda f: _plain(f, "plain.mpg", ("-c:v", "mpeg2video", "-q:v", "3")), sound=True
     ),
-    "variable frame rate": Kind(_vfr),
+    "variable frame rate": Kind(_vfr, times_s=_vfr_s),
     "rotation flag 90": Kind(lambda f: _turned(f, 90)),
     "rotation flag 180": Kind(lambda f: _turned(f, 180)),
     "rotation flag 270": Kind(lambda f: _turned(f, 270)),
@@ -313,24 +364,30 @@ KINDS: dict[str, Kind] = {
     "no audio": Kind(_silent),
     "audio shorter than video": Kind(_short_sound, sound=True),
     "video shorter than audio": Kind(_long_sound, sound=True),
-    "audio that begins late": Kind(_late_sound, sound=True),
+    "audio that begins late": Kind(_late_sound, sound=True, beep_s=0.7),
     "surround sound": Kind(_surround, sound=True),
     "sixteen audio channels": Kind(_many_channels, sound=True),
     "sound in a thousand channels": Kind(lambda f: media_damage.loud_avi(f, 48_000, 1000)),
     "8 kHz sound": Kind(_low_rate_sound, sound=True),
     "edit list": Kind(_edit_list, sound=True, numbers=tuple(range(25, N_FRAMES))),
-    "negative timestamps": Kind(_negative_dts, repaired=None),
-    "repeated timestamps": Kind(_stray_times, repaired=True),
-    "stray timestamps": Kind(media_damage.far_strays, repaired=True),
-    "clock that jumps back": Kind(_jumping_clock, sound=True, repaired=None),
+    "negative timestamps": Kind(_negative_dts, repaired=None, times_s=None),
+    "repeated timestamps": Kind(
+        _stray_times, repaired=True, times_s=lambda n: (n - (0.5 if n in (20, 33) else 0)) / RATE
+    ),
+    "stray timestamps": Kind(
+        media_damage.far_strays,
+        repaired=True,
+        times_s=lambda n: (n - (0.5 if n in (12, 32) else 0)) / RATE,
+    ),
+    "clock that jumps back": Kind(_jumping_clock, sound=True, repaired=True, errors=None),
     "cover picture": Kind(_cover, sound=True),
     "name that is no UTF-8": Kind(lambda f: _renamed(f, b"caf\xe9 \xff.mp4")),
     "name that begins with -": Kind(lambda f: _renamed(f, b"-i.mp4")),
     "name with a protocol": Kind(lambda f: _renamed(f, b"concat:a|b.mp4")),
     "one frame": Kind(lambda f: write_video(f / "one.mp4", n=1), numbers=(0,), repaired=None),
-    "size changes midway": Kind(_new_size),
-    "damaged packets": Kind(_damaged, truncated=None, numbers=(), repaired=None),
-    "cut off": Kind(_cut_off, truncated=True, numbers=(), repaired=None),
+    "size changes midway": Kind(_new_size, errors=None),
+    "wrong bytes": Kind(_damaged, truncated=None, numbers=(), repaired=None, errors=None),
+    "cut off": Kind(_cut_off, truncated=True, numbers=(), repaired=None, errors=True),
     "MKV cut off": Kind(
         lambda f: media_damage.cut_off(f, "mkv"), truncated=True, numbers=(), sound=True
     ),
@@ -344,10 +401,18 @@ KINDS: dict[str, Kind] = {
         media_damage.cut_between_packets, truncated=None, numbers=(), sound=True
     ),
     "WebM with a hole": Kind(
-        lambda f: media_damage.holed(f, "webm"), truncated=True, numbers=(), sound=True
+        lambda f: media_damage.holed(f, "webm"),
+        truncated=True,
+        numbers=(),
+        sound=True,
+        beep_s=None,
     ),
     "MKV with a damaged picture": Kind(
-        lambda f: media_damage.flipped(f, "mkv"), truncated=True, numbers=(), sound=True
+        lambda f: media_damage.flipped(f, "mkv"),
+        truncated=True,
+        numbers=(),
+        sound=True,
+        errors=True,
     ),
     "stream that turns up late": Kind(
         media_damage.late_stream, numbers=tuple(range(media_damage.N_LATE))

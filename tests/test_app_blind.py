@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 from caer_build.annotation import tables as t
 from tests.serving import Served, answer_body, make_workspace, serving
 
-_ANSWERS = 40
+_ANSWERS = 30
+"""with the other requests for each, fewer than a person may send in a minute"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,6 @@ def shape(said: Any) -> Any:
     return re.sub("[0-9a-f]", "x", said) if isinstance(said, str) else type(said).__name__
 
 
-@pytest.mark.xfail(strict=False, reason="open fault: undo names a clip otherwise")
 def test_all_kinds_of_clips_look_alike(served: Served) -> None:
     ada = served.member("Ada")
     me = served.annotator_id("Ada")
@@ -55,7 +55,9 @@ def test_all_kinds_of_clips_look_alike(served: Served) -> None:
         clip = ada.get(task["src"])
         assert clip.headers["etag"] == f'"{task["clip"]}"'
         seen.append(task["clip"])
-        after = ada.post("/api/answer", answer_body(task)).json()
+        taken = ada.post("/api/answer", answer_body(task))
+        assert taken.status_code == 200, taken.text
+        after = taken.json()
         undone = ada.get("/api/last").json()
         assert undone["task"]["clip"] == task["clip"], "undo calls it as it was called"
         assert ada.get(undone["task"]["src"]).content == clip.content

@@ -35,7 +35,7 @@ LEVELS = [
     ["stages"],
     ["units", "engines", "purging"],
     ["pipeline"],
-    ["summary", "upkeep", "people", "handbook", "checkup"],
+    ["summary", "upkeep", "people", "handbook", "checkup", "inspection"],
     ["annotation"],
     ["dataset"],
     ["caernet"],

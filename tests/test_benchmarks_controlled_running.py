@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.controlled.cells import CELLS, CONTRASTS, FULL, REDUCED, TINY, compute_of
+from benchmarks.controlled.cells import CELLS, CONTRASTS, FULL, REDUCED, TINY
 from benchmarks.controlled.face_pool import FacePool
 from benchmarks.controlled.intervals import interval
 from benchmarks.controlled.reckoning import rows, truth_of
@@ -38,13 +38,6 @@ def test_every_cell_has_the_same_effort_and_enough_of_it() -> None:
     assert {name for pair in CONTRASTS for name in pair} <= set(BY_NAME)
     contrasts = {f"{one} - {other}" for one, other in CONTRASTS}
     assert {rule.system for rule in RULES} <= contrasts | set(BY_NAME)
-
-
-def test_bf16_is_for_stills_where_the_machine_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for has, wanted in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr("torch.cpu.get_capabilities", lambda has=has: {"avx512_bf16": has})
-        assert compute_of(BY_NAME["both"], "cpu").precision == wanted
-        assert compute_of(BY_NAME["motion: both"], "cpu").precision == "fp32"
 
 
 @pytest.mark.slow

@@ -145,12 +145,14 @@ def test_one_convolution_has_no_pooling_behind_it(unpooled: int) -> None:
 
 
 def test_attention_over_the_clip_sums_to_1_over_all_of_it() -> None:
+    torch.manual_seed(0)
     net = CAERNet(Architecture(3, streams="context", attention_softmax="clip")).eval()
     with torch.no_grad():
+        net.attention[-1].weight.mul_(100)  # untrained, it looks everywhere alike
         said = net(None, inputs(3, 112))
     assert said.attention.shape == (2, 2, 7, 7)
     torch.testing.assert_close(said.attention.sum((1, 2, 3)), torch.ones(2))
-    assert (said.attention.sum((2, 3)) - 0.5).abs().max() > 1e-6, "the steps share it unevenly"
+    assert (said.attention.sum((2, 3)) - 0.5).abs().max() > 0.02, "the steps share it unevenly"
 
 
 def test_time_is_pooled_as_it_is_said() -> None:

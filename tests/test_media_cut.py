@@ -6,17 +6,21 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from caer_build.errors import DecodeError, MediaError, SchemaError
 from caer_build.frames import Span
-from caer_build.media import limits
+from caer_build.media import decode, limits, sound, spans
 from caer_build.media.clipfile import ClipCodec
 from caer_build.media.cut import CutRequest, cut_clips
+from caer_build.media.decode import Decoder
+from caer_build.media.probe import read_headers
 from caer_build.media.sound import SoundReader
 from caer_build.media.spans import TimedSpan
 from caer_build.media.still import read_spans
@@ -235,6 +239,76 @@ def test_single_frames_by_place(film: Scanned) -> None:
         found = [(f.ordinal, number_in(f.rgb(*size)), f.pts_s) for f in frames]
         expected = [(k, k, pytest.approx(film.timeline.pts_s[k])) for k in (5, 58, 59, 60, 124)]
         assert found == expected
+
+
+def _ssim(one: np.ndarray, other: np.ndarray) -> float:
+    """Structural similarity of two grey pictures (Wang et al. 2004: 11x11 Gaussian, sigma 1.5)."""
+
+    def mean(picture: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(picture, (11, 11), 1.5)
+
+    x, y = one.astype(np.float64), other.astype(np.float64)
+    mx, my = mean(x), mean(y)
+    vx, vy, vxy = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    likeness = (2 * mx * my + c1) * (2 * vxy + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    return float(likeness.mean())
+
+
+@pytest.mark.parametrize("file", ["episode", "noface_face.mov", "single_face.mp4"])
+def test_clips_look_like_their_source(
+    file: str, brief_episode: Path, data: Path, tmp_path: Path
+) -> None:
+    """Visually lossless, in figures: x264's own authors call 0.98 transparent."""
+    path = brief_episode if file == "episode" else data / "media" / file
+    source = scan(path)
+    [made] = source.cut(tmp_path, (10, 60))
+
+    def greys(video: Path, start: int, end: int) -> Iterator[np.ndarray]:
+        with Decoder(video, read_headers(video)) as decoder:
+            for frame in decoder:
+                if start <= frame.ordinal < end:
+                    yield cv2.cvtColor(frame.bgr_full(), cv2.COLOR_BGR2GRAY)
+
+    pairs = list(zip(greys(path, 10, 60), greys(made.out, 0, 50), strict=True))
+    assert len(pairs) == 50
+    likeness = [_ssim(*pair) for pair in pairs]
+    assert np.mean(likeness) > 0.97
+    assert min(likeness) > 0.95
+    noise = [np.mean((a.astype(float) - b) ** 2) for a, b in pairs]
+    assert 10 * np.log10(255**2 / np.mean(noise)) > 38
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(44_100, 44_100), (22_050, 48_000), (96_000, 48_000)])
+def test_rates_that_every_player_takes_stay(rate: int, kept: int, tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "sound.wav", 2.0, rate=rate)
+    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le")
+    source = scan(write_video(tmp_path / "film.mov", coding, sounds=[sound]))
+    [made] = source.cut(tmp_path, (18, 40))
+    audio = read_headers(made.out).audio
+    assert audio is not None
+    assert audio.rate == kept
+    with SoundReader(made.out, audio) as reader:
+        heard_s = first_beep_s(reader.read(0.0, made.length_s)[:, 0], reader.rate)
+    assert heard_s == pytest.approx((25 - 18) / 25, abs=0.005)
+
+
+def test_a_source_is_opened_once_for_clips_that_follow_one_another(
+    film: Scanned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    for room in (decode, spans, sound):
+        real = room.open_source
+        monkeypatch.setattr(
+            room, "open_source", lambda path, real=real: (opened.append(path), real(path))[1]
+        )
+    cut = [(k, k + 10) for k in range(0, 120, 12)]
+    assert len(film.cut(tmp_path, *cut)) == 10
+    assert opened == [film.path] * 2
+    opened.clear()
+    # Clips that overlap take a pass more, not one each.
+    film.cut(tmp_path, *cut, *((start + 6, end + 6) for start, end in cut[:-1]))
+    assert opened == [film.path] * 4
 
 
 def test_real_episode(data: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from caer_build.media.probe import read_headers
 from caer_build.media.structure import breaks_off
 from caer_build.stages.scan import doubts_of
 from tests import media_damage
-from tests.media import write_video
+from tests.media import N_FRAMES, write_video
 from tests.scanned import scan
 
 _DAMAGED: dict[str, Callable[[Path], Path]] = {
@@ -41,6 +41,11 @@ def test_damage_is_marked_and_the_rest_is_used(
     times = seen.timeline.pts_s
     assert all(a < b for a, b in pairwise(times))
     assert times[-1] - times[0] < 2.5
+
+
+def test_what_cannot_be_decoded_is_left_out_and_counted(tmp_path: Path) -> None:
+    report = scan(media_damage.holed(tmp_path, "mp4")).report
+    assert report.n_frames < N_FRAMES <= report.n_frames + report.n_errors
 
 
 @pytest.mark.parametrize("share", [0.31, 0.5, 0.71, 0.97])

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import wave
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from caer_build.errors import ProbeError
+from caer_build.media.decode import Decoder
 from caer_build.media.languages import same_language
 from caer_build.media.probe import display_size, read_headers
+from caer_build.media.sound import SoundReader
+from tests.media import run_ffmpeg
 from tests.media_kinds import KINDS
+from tests.scanned import scan
 
 
 @pytest.mark.parametrize(
@@ -51,6 +57,47 @@ def test_a_file_whose_tracks_name_no_language_gives_its_default_track(tmp_path: 
 )
 def test_language_codes(tag: str, wanted: str, same: bool) -> None:
     assert same_language(tag, wanted) == same
+
+
+@pytest.mark.parametrize(
+    ("name", "n_frames", "size"),
+    [
+        ("face_noface.mov", 169, (960, 540)),
+        ("noface_face.mov", 169, (960, 540)),
+        ("rotated_flag.mp4", 240, (544, 1280)),
+        ("single_face.mp4", 72, (640, 360)),
+    ],
+)
+def test_real_odd_files_are_decoded_whole_and_upright(
+    name: str, n_frames: int, size: tuple[int, int], data: Path
+) -> None:
+    path = data / "media" / name
+    headers = read_headers(path)
+    with Decoder(path, headers) as decoder:
+        shapes = {frame.bgr_full().shape for frame in decoder}
+    assert decoder.report.n_frames == n_frames
+    assert not decoder.report.truncated
+    assert (headers.width, headers.height) == size
+    assert shapes == {(size[1], size[0], 3)}
+
+
+def test_mp3_arrives_in_a_clip(data: Path, tmp_path: Path) -> None:
+    """What is heard in a clip is what ffmpeg's own decoder hears there."""
+    path = data / "media" / "single_face.mp4"
+    source = scan(path)
+    [made] = source.cut(tmp_path, (20, 60))
+    audio = read_headers(made.out).audio
+    assert audio is not None
+    assert audio.codec == "aac"
+    wav = tmp_path / "whole.wav"
+    run_ffmpeg("-i", str(path), "-vn", "-ac", "1", "-ar", str(audio.rate), str(wav))
+    with wave.open(str(wav)) as file:
+        whole = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768
+    with SoundReader(made.out, audio) as reader:
+        heard = reader.read(0.0, made.length_s).mean(axis=1)
+    first = round((source.wanted(20, 60).start_s - source.headers.start_s) * audio.rate)
+    assert np.abs(heard).max() > 0.002
+    assert np.corrcoef(heard, whole[first : first + len(heard)])[0, 1] > 0.98
 
 
 def test_real_files(data: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from caer_build.annotation import tables as t
 from tests.player_seat import Seat
 from tests.player_server import Bench, bench
@@ -81,7 +79,6 @@ def test_what_has_not_arrived_is_sent_before(browser: Any, tmp_path: Path) -> No
         assert seat.complaints == []
 
 
-@pytest.mark.xfail(strict=False, reason="open fault: waits for ever at times")
 def test_it_waits_in_the_browser_for_its_own_person(browser: Any, tmp_path: Path) -> None:
     with bench(tmp_path) as served:
         served.add_person()

@@ -132,18 +132,12 @@ class Effort:
         """How a network of a cell is trained."""
         regime = Regime(epochs=self.epochs, batch_size=self.batch_size, lr=rate, seed=seed)
         augmentation = Augmentation(crop=self.crop)
-        return Plan(cell.architecture, regime, augmentation, device, compute_of(cell, device))
+        return Plan(cell.architecture, regime, augmentation, device, compute_on(device))
 
 
-def compute_of(cell: Cell, device: str) -> Compute:
-    """How fast a cell is computed: on a CPU with one thread, as several cells run beside each
-    other there; in bf16 where the machine has it, but for clips: there 3D convolutions in bf16 gave
-    what is no number (torch 2.13)."""
-    if torch.device(device).type != "cpu":
-        return Compute()
-    can = torch.cpu.get_capabilities()
-    has_bf16 = can.get("avx512_bf16", False) or can.get("amx_bf16", False)
-    return Compute(threads=1, precision="bf16" if has_bf16 and not cell.is_of_clips else "fp32")
+def compute_on(device: str) -> Compute:
+    """How fast a cell is computed: on a CPU with one thread, as several run beside each other."""
+    return Compute(threads=1) if torch.device(device).type == "cpu" else Compute()
 
 
 FULL = Effort(

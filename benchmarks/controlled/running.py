@@ -28,11 +28,11 @@ import numpy.typing as npt
 import torch
 from filelock import FileLock
 
-from benchmarks.controlled.cells import CELLS, Cell, Effort, compute_of
+from benchmarks.controlled.cells import CELLS, Cell, Effort, compute_on
 from benchmarks.controlled.filling import VERSION, fill
 from caer_build.caernet import checkpoint
 from caer_build.caernet.batches import Batches
-from caer_build.caernet.compute import is_bf16
+from caer_build.caernet.compute import is_bf16, ready
 from caer_build.caernet.framestore import FrameStore
 from caer_build.caernet.model import CAERNet
 from caer_build.caernet.predicting import answers
@@ -51,7 +51,7 @@ class Outcome:
     Attributes:
         rate: the learning rate that was best on validation.
         validation: accuracy there, of the first seed's best epoch.
-        bits: of the numbers that convolutions computed with, 16 or 32.
+        bits: of the numbers that it computed with, 16 (bf16) or 32.
         predicted: (seeds, n) places among the emotions.
         attention: (seeds, n, H', W'); none without attention.
         fusion: (seeds, n), the face's weight; none without fusion weights.
@@ -152,7 +152,7 @@ def _run(cell: Cell, effort: Effort, place: Path, device: str, say: Say) -> Outc
     arrays: dict[str, Any] = {name: np.stack([each[name] for each in tested]) for name in tested[0]}
     facts = _facts_file(cell, place)
     np.savez_compressed(facts.with_suffix(".npz"), **arrays)
-    bits = 16 if is_bf16(torch.device(device), compute_of(cell, device).precision) else 32
+    bits = 16 if is_bf16(torch.device(device), compute_on(device).precision) else 32
     said = {"plan": plan, "rate": rate, "validation": found[rate][0][0], "bits": bits}
     write_json(facts, said)
     outcome = outcome_of(cell, effort, place)
@@ -165,11 +165,12 @@ def _tested(
     cell: Cell, effort: Effort, store: FrameStore, folder: Path, device: str
 ) -> dict[str, npt.NDArray[Any]]:
     """A run's answers on the test split."""
-    network = CAERNet(cell.architecture).to(device)
+    there, plan = torch.device(device), effort.plan(cell, effort.rates[0], 0, device)
+    network = CAERNet(cell.architecture)
     checkpoint.load_weights(folder / checkpoint.BEST, network)
+    asked = ready(network, there, plan.compute, plan.given(store.settings.face_px))
     test = Batches(store, "test", effort.batch_size, clips=cell.is_of_clips)
-    precision = compute_of(cell, device).precision
-    seen = answers(network, test, torch.device(device), effort.crop, precision, with_attention=True)
+    seen = answers(asked, test, there, effort.crop, plan.compute.precision, with_attention=True)
     found: dict[str, npt.NDArray[Any]] = {"predicted": seen.probabilities.argmax(1).numpy()}
     if seen.attention is not None:
         found["attention"] = seen.attention.float().numpy()

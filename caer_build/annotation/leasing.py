@@ -1,8 +1,8 @@
 """Leases: slots of clips that are held for a person until a time, and errands, which run out alike.
 
 All functions work inside the caller's transaction. Locks are taken in one order, the person, then
-the clip, then its slots, and nobody waits for a clip that somebody else is taking, so no two
-transactions wait for each other. Statements are built once: building one costs more than running
+the clip, then its slots, and nobody who holds a slot waits for a clip that somebody else is
+taking, so no two transactions wait for each other. Statements are built once: building one costs more than running
 it. And there are few of them: to PostgreSQL each is a way there and back.
 """
 
@@ -104,6 +104,16 @@ _RENEW = (
     .where(t.slot.c.annotator_id == _ME, t.slot.c.expires_at.is_not(None))
     .values(expires_at=bindparam("until"))
 )
+_KEEP = (
+    update(t.slot)
+    .where(
+        t.slot.c.clip_id == _CLIP,
+        t.slot.c.slot == _SLOT,
+        t.slot.c.annotator_id == _ME,
+        t.slot.c.expires_at.is_not(None),
+    )
+    .values(expires_at=bindparam("until"))
+)
 _others = t.errand.alias("others")
 IS_ANOTHERS = and_(
     t.errand.c.purpose == "adjudication",
@@ -141,11 +151,9 @@ _GIVE_BACK_ERRANDS = (
 _HELD_BY_ANYBODY = select(t.slot.c.clip_id, t.slot.c.slot, t.slot.c.annotator_id).where(
     t.slot.c.expires_at > 0
 )
-_LOCK_CLIP = (
-    select(t.clip.c.clip_id)
-    .where(t.clip.c.clip_id == _CLIP)
-    .with_for_update(key_share=True, skip_locked=True)
-)
+_THIS_CLIP = select(t.clip.c.clip_id).where(t.clip.c.clip_id == _CLIP)
+_LOCK_CLIP = _THIS_CLIP.with_for_update(key_share=True)
+_LOCK_FREE_CLIP = _THIS_CLIP.with_for_update(key_share=True, skip_locked=True)
 _COUNT_OPEN = (
     update(t.clip)
     .where(t.clip.c.clip_id == _CLIP)
@@ -248,13 +256,11 @@ def held(connection: Connection, desk: Desk) -> list[Lease]:
     errands: nothing that comes back after a long break may differ from anything else.
     """
     rows = connection.execute(_LOOK, {"me": desk.annotator_id, "now": desk.now_ms}).all()
-    late = [row for row in rows if row.purpose == _LATE]
-    for row in late:
-        _open(connection, row, _OPEN_EXPIRED, {"now": desk.now_ms})
+    kept = {row.ticket for row in rows if row.purpose == _LATE and _keeps(connection, desk, row)}
     mine = [row for row in rows if row.purpose != _LATE]
     over = {
         row.ticket for row in mine if row.purpose != "practice" and row.expires_at < desk.now_ms
-    }
+    } - kept
     if any(row.ticket in over for row in mine if row.slot is None):
         connection.execute(_GIVE_BACK_ERRANDS, {"me": desk.annotator_id, "now": desk.now_ms})
     leases = [
@@ -265,8 +271,24 @@ def held(connection: Connection, desk: Desk) -> list[Lease]:
     return sorted(leases, key=lambda lease: (lease.leased_at, lease.ticket))
 
 
+def _keeps(connection: Connection, desk: Desk, row: t.AnyRow) -> bool:
+    """Opens a slot whose time ran out; whether this person holds it nevertheless.
+
+    They do where somebody is at the clip at this moment: a slot that is neither open nor counted
+    among what its holder has would come on top of two others once it is renewed.
+    """
+    if _open(connection, row, _OPEN_EXPIRED, {"now": desk.now_ms}):
+        return False
+    if row.annotator_id != desk.annotator_id:
+        return False  # the next request will find it
+    place = {"this_clip": row.clip_id, "this_slot": row.slot}
+    mine = {"me": desk.annotator_id, "until": desk.until_ms}
+    return connection.execute(_KEEP, place | mine).rowcount == 1
+
+
 def renew(connection: Connection, desk: Desk) -> None:
     """Prolongs what a person holds."""
+    lock_annotator(connection, desk.annotator_id)  # another tab may be giving it back
     given = {"me": desk.annotator_id, "until": desk.until_ms}
     connection.execute(_RENEW, given)
     connection.execute(_RENEW_ERRANDS, given | {"now": desk.now_ms})
@@ -302,13 +324,17 @@ def take_back_one(connection: Connection, annotator_id: int, clip_id: str) -> No
 def _take_back(connection: Connection, annotator_id: int, clip_id: str | None) -> None:
     for row in connection.execute(_HELD_BY_ANYBODY).all():
         if row.annotator_id == annotator_id and clip_id in {None, row.clip_id}:
+            # A clip that was declined must not come back, whoever is at it: so this one waits.
+            connection.execute(_LOCK_CLIP, {"this_clip": row.clip_id})
             _open(connection, row, _OPEN_OWN, {"me": annotator_id})
 
 
-def _open(connection: Connection, row: t.AnyRow, how: Update, given: dict[str, int]) -> None:
+def _open(connection: Connection, row: t.AnyRow, how: Update, given: dict[str, int]) -> bool:
+    """Opens a slot, unless somebody is at its clip this moment, or the slot was opened since."""
     place = {"this_clip": row.clip_id, "this_slot": row.slot}
-    if connection.execute(_LOCK_CLIP, {"this_clip": row.clip_id}).first() is None:
-        return  # somebody is at it this moment; the next request will find it
+    if connection.execute(_LOCK_FREE_CLIP, {"this_clip": row.clip_id}).first() is None:
+        return False
     opened = connection.execute(how, place | given).rowcount
     if opened:
         connection.execute(_COUNT_OPEN, {"this_clip": row.clip_id, "more": opened})
+    return opened > 0

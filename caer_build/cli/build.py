@@ -96,7 +96,7 @@ def build(
             )
         for path, episode_id in known.doubles:
             say(f"{sources.printable(str(path))} has the content of {episode_id}: used once.")
-        with Bars() as bars:
+        with Bars(pipeline.count_units(known.sources, until)) as bars:
             outcome = pipeline.Build(
                 workspace=workspace,
                 recipe=chosen,

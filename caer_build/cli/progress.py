@@ -48,9 +48,20 @@ class _Rate(TextColumn):
     def render(self, task):  # type: ignore[no-untyped-def]
         from rich.text import Text
 
+        if not task.fields.get("is_timed", True):
+            return Text(f"{task.completed:.0f} of {task.total:.0f}")
         if task.fields.get("is_video") and task.speed:
             return Text(f"{task.speed:.1f}x real time")
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """The time left, of bars that go by time."""
+
+    def render(self, task):  # type: ignore[no-untyped-def]
+        from rich.text import Text
+
+        return super().render(task) if task.fields.get("is_timed", True) else Text("")
 
 
 def _bars() -> Progress:
@@ -60,7 +71,7 @@ def _bars() -> Progress:
         TaskProgressColumn(),
         _Rate(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        _TimeLeft(),
         console=_err,
         transient=True,
         disable=not _err.is_terminal,
@@ -68,11 +79,19 @@ def _bars() -> Progress:
 
 
 class Bars:
-    """Draws what a build does; in a log file (no terminal) it writes a line a finished unit."""
+    """Draws what a build does; in a log file (no terminal) it writes a line a finished unit.
 
-    def __init__(self) -> None:
+    Args:
+        n_units: how many there will be, for a bar of all; none: that is not known.
+    """
+
+    def __init__(self, n_units: int | None = None) -> None:
         self._progress = _bars()
         self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._all: TaskID | None = None
+        if n_units is not None:
+            # Units take very different times: how many there are says nothing of the time left.
+            self._all = self._progress.add_task("[bold]all[/bold]", total=n_units, is_timed=False)
 
     def __enter__(self) -> Bars:
         self._progress.__enter__()
@@ -106,6 +125,8 @@ class Bars:
         say(f"{unit}  {stage}  FAILED: {error.message}")
 
     def _end(self, stage: str, unit: str) -> None:
+        if self._all is not None:
+            self._progress.advance(self._all)
         task = self._tasks.pop((stage, unit), None)
         if task is not None:
             self._progress.remove_task(task)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caer_build.errors import EXIT_FAILED
+
+if TYPE_CHECKING:
+    from caer_build.inspection import Inspection
 
 Work = Annotated[Path, typer.Argument(help="The workspace.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -110,14 +113,21 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Delete what is broken; the next build makes it again.")
     ] = False,
+    clips: Annotated[
+        bool,
+        typer.Option("--clips", help="Also decode every kept clip again, beside its source."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read every file of every result and compare it with its digest.
 
     Example: [bold]caer verify work[/bold]
+
+    With --clips: are the frames of each clip as many as they should be, are its first and last one
+    those of the span in its source, shown when they should be, and is its sound as long?
     """
-    from caer_build import upkeep
-    from caer_build.cli.progress import say
+    from caer_build import inspection, upkeep
+    from caer_build.cli.progress import Steps, say
     from caer_build.store import Workspace
     from caer_build.summary import count_of
 
@@ -126,16 +136,39 @@ def verify(
     # Looking needs no lock, and so no leave to write.
     with workspace.locked(say) if repair else nullcontext():
         found = upkeep.verify(workspace, repair)
+    looked = None
+    if clips:
+        say("Decoding every kept clip again …")
+        with Steps() as steps:
+            looked = inspection.inspect(workspace, lambda k, n: steps.tell("clips", k, n))
     if as_json:
-        typer.echo(json.dumps({"results": found.n_results, "broken": found.broken}, indent=1))
+        said: dict[str, object] = {"results": found.n_results, "broken": found.broken}
+        if looked is not None:
+            said |= {"clips": looked.n_clips, "wrong": looked.wrong, "alone": looked.alone}
+        typer.echo(json.dumps(said, indent=1))
     else:
         for line in found.broken:
             typer.echo(f"broken: {line}")
         done = " (deleted)" if repair and found.broken else ""
         read = count_of(found.n_results, "results")
         typer.echo(f"{read} read, {len(found.broken)} broken{done}.")
-    if found.broken and not repair:
+        if looked is not None:
+            _say_looked(looked)
+    if (found.broken and not repair) or (looked is not None and looked.wrong):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _say_looked(looked: Inspection) -> None:
+    from caer_build.summary import count_of
+
+    for wrong in looked.wrong.values():
+        typer.echo(f"wrong: {wrong}")
+    typer.echo(f"{count_of(looked.n_clips, 'clips')} decoded, {len(looked.wrong)} wrong.")
+    if looked.alone:
+        typer.echo(
+            f"{len(looked.alone)} of them could not be held against their source: it is not where "
+            "it was, or `caer build` has not been run since this version or the recipe changed."
+        )
 
 
 def clean(

@@ -1,12 +1,15 @@
 """Aggregation models of crowd-kit (https://github.com/Toloka/crowd-kit, Apache-2.0), as arrays.
 
 crowd-kit chooses between equally likely labels by the order of rows or names; here only its
-probabilities are taken, and ties stay ties.
+probabilities are taken, and ties stay ties. MACE begins at random, worker by worker in the order in
+which they come: here they come in an order that what they said alone decides, so that a new name
+changes nobody's label.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +33,30 @@ def dawid_skene(ballots: Sequence[Ballot], categories: Sequence[str]) -> Numbers
 
 
 def mace(ballots: Sequence[Ballot], categories: Sequence[str]) -> Numbers:
-    """Posteriors, (n_clips, n_categories), of MACE (variational Bayes, ten restarts)."""
-    return _fitted("MACE", ballots, categories, random_state=_SEED)
+    """Posteriors, (n_clips, n_categories), of MACE (variational Bayes)."""
+    # With a seed, its ten restarts all begin at the same place.
+    return _fitted("MACE", ballots, categories, random_state=_SEED, n_restarts=1)
 
 
 def glad(ballots: Sequence[Ballot], categories: Sequence[str]) -> Numbers:
     """Posteriors, (n_clips, n_categories), of GLAD."""
     return _fitted("GLAD", ballots, categories, silent=True)
+
+
+def answer_rows(ballots: Sequence[Ballot], categories: Sequence[str]) -> list[tuple[str, int, str]]:
+    """(clip, number of the annotator, what was said), in an order that no name decides.
+
+    Annotators are numbered by their answers; who gave the same to the same clips can change places.
+    """
+    said: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for ballot in ballots:
+        for answer in ballot.answers:
+            if answer.emotion is not None and answer.emotion in categories:
+                said[answer.annotator_id].append((ballot.clip_id, answer.emotion))
+    everybody = sorted(sorted(own) for own in said.values())
+    return sorted(
+        (clip, who, emotion) for who, own in enumerate(everybody) for clip, emotion in own
+    )
 
 
 def _fitted(
@@ -52,12 +72,7 @@ def _fitted(
             "pip install 'caer-build[dataset]'",
         ) from error
 
-    rows = sorted(
-        (ballot.clip_id, answer.annotator_id, answer.emotion)
-        for ballot in ballots
-        for answer in ballot.answers
-        if answer.emotion in categories
-    )
+    rows = answer_rows(ballots, categories)
     flat = np.full((len(ballots), len(categories)), 1 / len(categories))
     if not rows:
         return flat

@@ -6,32 +6,23 @@
        '-----one pass--> sound ------------------------+--> encoders --> clip.mp4
 
 The frames are picked by the same decoder that counted them, so a frame's ordinal means the same
-in the tables and in the clips. A clip's bytes depend on the source,
-the span and the codec alone.
+in the tables and in the clips. A clip's bytes depend on the source, the span and the codec alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from caer_build.errors import DecodeError, MediaError
 from caer_build.media.clipfile import ClipCodec, ClipForm, ClipWriter, timescale_for
+from caer_build.media.passes import Passes
 from caer_build.media.probe import Headers
-from caer_build.media.sound import SoundReader
-from caer_build.media.spans import OrdinalReader, SpanReader, SpanSource, TimedSpan
-from caer_build.media.upright import Upright
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
-
-_MAX_PASSES = 4
-"""files that are open for clips that overlap; each pass holds some frames"""
+from caer_build.media.spans import TimedSpan
+from caer_build.media.upright import upright_pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +63,6 @@ def cut_clips(
 class ClipCutter:
     """Cuts clips of one source; what it opened for one clip serves the next ones.
 
-    Each pass over the file gives clips that follow one another. Clips that overlap, or that are
-    asked for in another order, take a pass more.
-
     Args:
         timestamps_repaired: ``DecodeReport.repaired`` of the scan; frames are then found by
             counting from the file's start.
@@ -83,9 +71,9 @@ class ClipCutter:
     def __init__(
         self, source: Path, headers: Headers, codec: ClipCodec, timestamps_repaired: bool = False
     ) -> None:
-        self._source, self._headers, self._codec = source, headers, codec
+        self._headers, self._codec = headers, codec
         self._repaired = timestamps_repaired
-        self._passes: list[_Pass] = []
+        self._passes = Passes(source, headers, codec.threads)
 
     def __enter__(self) -> ClipCutter:
         return self
@@ -96,8 +84,7 @@ class ClipCutter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        while self._passes:
-            self._passes.pop().close()
+        self._passes.close()
 
     def cut(self, request: CutRequest) -> CutResult:
         """Cuts a clip.
@@ -118,17 +105,17 @@ class ClipCutter:
 
     def _cut(self, request: CutRequest, by_counting: bool) -> CutResult:
         wanted, n = request.wanted, len(request.wanted.span)
-        one = self._pass_at(wanted.span.start, by_counting)
-        one.at_frame = wanted.span.end
+        one = self._passes.over(wanted.span, by_counting)
         samples = None
         if one.sound is not None:
-            samples = (one.sound.read(wanted.start_s, wanted.stop_s), one.sound.rate)
+            shifts_s = wanted.shifts_s(self._headers.time_base)
+            samples = (one.sound.read(wanted.start_s, wanted.stop_s, shifts_s), one.sound.rate)
         timescale = timescale_for(self._headers.time_base)
         form = ClipForm(timescale, n, wanted.last_s - wanted.start_s, wanted.length_s, samples)
         writer: ClipWriter | None = None
         n_made = 0
         try:
-            for picture in self._upright(one.frames, wanted, timescale):
+            for picture in upright_pictures(one.frames.frames(wanted), self._headers, timescale):
                 if writer is None:
                     writer = ClipWriter(request.out, self._codec, form, picture)
                 writer.add(picture)
@@ -141,47 +128,6 @@ class ClipCutter:
                 writer.abort()
             raise
         return CutResult(request.out, n, form.length_s, _digest(request.out))
-
-    def _pass_at(self, start: int, by_counting: bool) -> _Pass:
-        """A pass that has not come to that frame yet."""
-        own = [p for p in self._passes if p.by_counting == by_counting]
-        free = [p for p in own if p.at_frame <= start]
-        if free:
-            return max(free, key=lambda p: p.at_frame)
-        if len(own) >= _MAX_PASSES:
-            self._passes.remove(own[0])
-            own[0].close()
-        added = _Pass(self._source, self._headers, self._codec.threads, by_counting)
-        self._passes.append(added)
-        return added
-
-    def _upright(
-        self, source: SpanSource, wanted: TimedSpan, timescale: int
-    ) -> Iterator[VideoFrame]:
-        upright = Upright(self._headers)
-        for picture, since_s in source.frames(wanted):
-            yield from upright.feed(picture, round(since_s * timescale))
-        yield from upright.flush()
-
-
-class _Pass:
-    """One pass over the pictures and the sound of a file, as far as it has come."""
-
-    def __init__(self, source: Path, headers: Headers, threads: int, by_counting: bool) -> None:
-        self.by_counting = by_counting
-        self.at_frame = 0
-        self._stack = ExitStack()
-        self.frames: SpanSource = (
-            self._stack.enter_context(OrdinalReader(source, headers, threads))
-            if by_counting
-            else self._stack.enter_context(SpanReader(source, headers, threads))
-        )
-        self.sound: SoundReader | None = None
-        if headers.audio is not None:
-            self.sound = self._stack.enter_context(SoundReader(source, headers.audio, by_counting))
-
-    def close(self) -> None:
-        self._stack.close()
 
 
 def _digest(path: Path) -> str:

@@ -7,7 +7,7 @@ hole) is silence, what it has too much of is left out.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +32,8 @@ _RATES = (44_100, 48_000)
 """samples per second that every player takes; others become 48 kHz"""
 _PREROLL_S = 0.5
 """Decoding begins this much earlier: a lossy codec's first frames lack their predecessors."""
+_SAME_PART_S = 5.0
+"""Where a clock jumps back, sound ends at most so much before or behind the pictures."""
 _PACKETS_PER_S = Fraction(47)
 """for packets that carry no time; AAC at 48 kHz"""
 _SELF_CONTAINED = ("aac", "aac_latm", "ac3", "eac3", "mp3", "mp3float", "opus", "vorbis", "flac")
@@ -103,17 +105,26 @@ class SoundReader:
     ) -> None:
         self._stack.close()
 
-    def read(self, start_s: float, stop_s: float) -> Samples:
-        """The sound of [start_s, stop_s) of the container's clock, (n, channels) in [-1, 1]."""
+    def read(self, start_s: float, stop_s: float, shifts_s: Sequence[float] = ()) -> Samples:
+        """The sound of [start_s, stop_s) of the container's clock, (n, channels) in [-1, 1].
+
+        Args:
+            shifts_s: by how much the clock was moved to carry on the pictures, at the ends of the
+                span; for a clock that is not repaired of no use.
+        """
         n_samples = round((stop_s - start_s) * self.rate)
         heard = Waveform(start_s, stop_s, self.channels)
         decoder = self._fresh_decoder()
-        for shift_s, packet in self._span(start_s - _PREROLL_S, stop_s):
+        astray_s = _SAME_PART_S if self._repaired and shifts_s else 0.0
+        for own_s, packet in self._span(start_s - astray_s - _PREROLL_S, stop_s + astray_s):
+            # Carried on by itself, it would lose its step where it ends before the pictures do.
+            nearest_s = min(shifts_s, key=lambda s: abs(s - own_s), default=own_s)
+            shift_s = nearest_s if abs(nearest_s - own_s) < astray_s else own_s
             for frame in _decoded(decoder, packet):
                 heard.add(frame, shift_s)
         for frame in _decoded(decoder, None):
             heard.add(frame, 0.0)
-        self._forget_before(stop_s - _PREROLL_S)
+        self._forget_before(stop_s - astray_s - _PREROLL_S)
         return heard.sound(n_samples, self.rate)
 
     def length_s(self) -> float:
@@ -192,6 +203,8 @@ class SoundReader:
         fresh = cast("AudioCodecContext", CodecContext.create(own.name, "r"))
         fresh.extradata = own.extradata
         fresh.thread_count = 1
+        # Opus leaves out its first samples wherever it begins, and with this says so.
+        fresh.options = {"pkt_timebase": str(self._stream.time_base or Fraction(1, own.rate))}
         return fresh
 
 

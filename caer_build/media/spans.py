@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -80,6 +81,13 @@ class TimedSpan:
     def length_s(self) -> float:
         """How long its frames are shown, seconds."""
         return self.stop_s - self.start_s
+
+    def shifts_s(self, time_base: Fraction) -> tuple[float, float]:
+        """By how much the container's clock was moved at the first frame, and behind the last."""
+        return (
+            self.start_s - float(self.start_pts * time_base),
+            self.stop_s - float(self.stop_pts * time_base),
+        )
 
 
 def timed(span: Span, pts: Ticks, timeline: Timeline, headers: Headers) -> TimedSpan:

@@ -6,7 +6,7 @@ One frame in, one frame out, in order. An ordinary picture passes through untouc
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -25,6 +25,21 @@ _SCALE = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
 _TONE_MAP = (
     "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=tv:intent=perceptual"
 )
+
+
+def upright_pictures(
+    frames: Iterable[tuple[VideoFrame, float]], headers: Headers, timescale: int
+) -> Iterator[VideoFrame]:
+    """The frames of a span as a clip shows them, in order.
+
+    Args:
+        frames: each with the seconds since the span's first one.
+        timescale: ticks per second of the ``pts`` that they are given.
+    """
+    upright = Upright(headers)
+    for picture, since_s in frames:
+        yield from upright.feed(picture, round(since_s * timescale))
+    yield from upright.flush()
 
 
 class Upright:
