@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gc
+import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator_app.place import Place, serve_from
 from annotator_app.styling import THEME
+from caer_build.errors import CaerError
 
 if TYPE_CHECKING:
     from streamlit import App
 
 _SCRIPT = Path(__file__).parent / "streamlit_app.py"
 _MB = 1024 * 1024
+_BACKLOG = 2048
+"""connections that wait to be accepted"""
 _STREAMLIT: Mapping[str, object] = {
     "browser.gatherUsageStats": False,
     "global.developmentMode": False,
@@ -95,14 +99,29 @@ def build(place: Place) -> App:
     )
 
 
-def serve(place: Place, address: str, port: int) -> None:
+def listening(address: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        CaerError: if that cannot be: the port is taken, or the address is of another machine.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # what follows is the address again
+        raise CaerError(
+            f"Nothing can listen on {address}, port {port}: {reason}.",
+            "Stop what listens there, or take another one with --port (or --address).",
+        ) from error
+
+
+def serve(place: Place, listener: socket.socket) -> None:
     """Serves until it is stopped."""
     import uvicorn
 
-    uvicorn.run(
+    config = uvicorn.Config(
         build(place),
-        host=address,
-        port=port,
         # The gate itself reads what proxies say, from those that are trusted.
         proxy_headers=False,
         server_header=False,
@@ -117,3 +136,8 @@ def serve(place: Place, address: str, port: int) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
     )
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    if not server.started:
+        raise CaerError("The app could not be started: see above.")

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Literal, get_args
 from caer_build.errors import SchemaError
 
 EMOTIONS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
+_ONE_EMOTION = f"an emotion, one of {', '.join(EMOTIONS)}"
 TransitionIn = Literal["start", "cut", "dissolve", "fade"]
 RejectReason = Literal[
     "person_deleted",
@@ -60,7 +61,8 @@ def _require(condition: bool, owner: object, expected: str, found: object) -> No
 
 def _require_choice(owner: object, column: str, choices: object) -> None:
     value = getattr(owner, column)
-    _require(value in get_args(choices), owner, f"{column} in {get_args(choices)}", value)
+    expected = f"{column} to be one of {', '.join(map(str, get_args(choices)))}"
+    _require(value in get_args(choices), owner, expected, value)
 
 
 def _require_span(owner: Any) -> None:
@@ -481,7 +483,7 @@ class Vote:
         _require(8 <= len(self.request_id) <= 64, self, "a request_id of 8 to 64", self.request_id)
         _require(self.revision >= 1, self, "revision >= 1", self.revision)
         _require((self.emotion is None) != (self.flag is None), self, "emotion or flag", answer)
-        _require(self.emotion is None or self.emotion in EMOTIONS, self, "an emotion", answer)
+        _require(self.emotion is None or self.emotion in EMOTIONS, self, _ONE_EMOTION, answer)
         explained = (self.flag == "broken") == bool(self.reason) and self.reason != ""
         _require(explained, self, "a reason if broken only", self.reason)
         _require((self.emotion is None) == (step is None), self, "confidence of an emotion", step)
@@ -525,7 +527,7 @@ class Label:
         _require(
             (self.emotion is not None) == labelled, self, "an emotion if labelled", self.status
         )
-        _require(self.emotion is None or self.emotion in EMOTIONS, self, "an emotion", self.emotion)
+        _require(self.emotion is None or self.emotion in EMOTIONS, self, _ONE_EMOTION, self.emotion)
 
     @property
     def soft(self) -> tuple[float, ...] | None:
@@ -678,7 +680,7 @@ class Item:
         _require_choice(self, "kind", ItemKind)
         if self.split is not None:
             _require_choice(self, "split", Split)
-        _require(self.emotion is None or self.emotion in EMOTIONS, self, "an emotion", self.emotion)
+        _require(self.emotion is None or self.emotion in EMOTIONS, self, _ONE_EMOTION, self.emotion)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from caer_build.annotation.database import Database, sqlite_url
 from caer_build.annotation.interchange import FORMATS, Imported, export_votes, import_votes
 from caer_build.annotation.ledger import aliases, pseudonyms, recorded_votes
 from caer_build.annotation.office import now_ms
+from caer_build.annotation.overview import overview
 from caer_build.annotation.passwords import hashed
 from caer_build.annotation.revisions import latest
 from caer_build.annotation.signing_in import Attempt, sign_in
@@ -199,6 +200,9 @@ def test_imported_people_cannot_sign_in_and_get_no_work(database: Database, tmp_
             select(t.annotator).where(t.annotator.c.name == "imported: ann@lab.org")
         ).one()
     assert (row.alias, row.role, row.password_hash) == ("a002", "annotator", None)
+    with database.reading() as connection:
+        standing = overview(connection, project.clock())
+    assert (standing.retired, standing.imported) == (0, 1)
     assert row.retired_at == project.clock()
     for password in ("", "correct horse battery"):
         with pytest.raises(NotAllowed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,6 +194,17 @@ def test_options_that_cannot_be_right_are_refused(tmp_path: Path) -> None:
         assert said in done.stderr
     again = caer("annotate", "invite", workspace.root, "--for", "Ada")
     assert "127.0.0.1:8501" in again.stdout, "what was refused is not remembered"
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    workspace = built(tmp_path / "work", 1)
+    caer("annotate", "init", workspace.root)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = caer("annotate", "serve", workspace.root, "--port", port, check=False)
+    assert done.returncode == 1
+    assert f"Nothing can listen on 127.0.0.1, port {port}: Address already in use." in done.stderr
+    assert "Labelling at" not in done.stdout
 
 
 def test_a_password_is_never_written_down(

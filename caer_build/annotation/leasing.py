@@ -1,9 +1,9 @@
 """Leases: slots of clips that are held for a person until a time, and errands, which run out alike.
 
 All functions work inside the caller's transaction. Locks are taken in one order, the person, then
-the clip, then its slots, and nobody who holds a slot waits for a clip that somebody else is
-taking, so no two transactions wait for each other. Statements are built once: building one costs more than running
-it. And there are few of them: to PostgreSQL each is a way there and back.
+the clip, then its slots, and nobody who holds a slot waits for a clip that somebody else is taking,
+so no two transactions wait for each other. Statements are built once: building one costs more than
+running it. And there are few of them: to PostgreSQL each is a way there and back.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ class Overview:
         statuses: what the answers of the clips come to, by the paper's rule.
         people: active ones, by role.
         retired: people who left.
+        imported: people whose votes came in files; they have no account.
         waiting: invitations that nobody has used yet.
         gold: clips whose answer is known, those for practice included.
         withdrawn: clips that were taken out, because a person was deleted.
@@ -44,6 +45,7 @@ class Overview:
     statuses: dict[str, int]
     people: dict[str, int]
     retired: int
+    imported: int
     waiting: int
     gold: int
     withdrawn: int
@@ -71,7 +73,10 @@ def overview(connection: Connection, now_ms: int) -> Overview:
         held=done.n_leased,
         statuses=funnel(connection),
         people=dict(people.all()),
-        retired=count(t.annotator, t.annotator.c.retired_at.is_not(None)),
+        retired=count(
+            t.annotator, t.annotator.c.retired_at.is_not(None), t.annotator.c.name_key.is_not(None)
+        ),
+        imported=count(t.annotator, t.annotator.c.name_key.is_(None)),
         waiting=count(
             t.invitation,
             t.invitation.c.used_at.is_(None),

@@ -23,7 +23,7 @@ from caer_build.errors import VoteError
 STEP_WORDS: Mapping[int, tuple[str, ...]] = {
     5: (
         "I am guessing.",
-        "I lean towards it, and would not be surprised to be wrong.",
+        "More likely wrong than right, but nothing fits better.",
         "About as likely right as wrong.",
         "I am fairly sure.",
         "I am certain.",

@@ -204,13 +204,16 @@ def serve(
 
     with opened(work, db) as (workspace, database):
         from annotator_app.opening import place_of
+        from annotator_app.server import listening
         from annotator_app.server import serve as serve_place
 
         place = place_of(workspace, database, base_url, trust_header, trusted_proxies or [])
         remember(workspace, db, base_url)
         _warn_of_deleted(work, workspace, database)
-        typer.echo(f"Labelling at {place.base_url or f'http://{address}:{port}'}. Stop with ^C.")
-        serve_place(place, address, port)
+        with listening(address, port) as listener:
+            url = place.base_url or f"http://{address}:{port}"
+            typer.echo(f"Labelling at {url}. Stop with ^C.")
+            serve_place(place, listener)
 
 
 def status(work: Work, db: Db = None, as_json: AsJson = False) -> None:
@@ -240,7 +243,8 @@ def status(work: Work, db: Db = None, as_json: AsJson = False) -> None:
     typer.echo(f"gold clips  {found.gold}")
     if found.withdrawn:
         typer.echo(f"withdrawn   {found.withdrawn} clips, which are in none of these numbers")
-    typer.echo(f"people      {people}; {found.retired} retired, {found.waiting} invited")
+    imported = f", {found.imported} of imported votes" if found.imported else ""
+    typer.echo(f"people      {people}; {found.retired} retired, {found.waiting} invited{imported}")
     typer.echo(f"waiting     {found.held} clips on desks")
     typer.echo(f"refused     {found.refused} requests and sign-ins in 24 hours")
 
