@@ -74,12 +74,13 @@ def _film(folder: Path, k: int) -> Path:
 
 
 def film(file: Path, k: int, coding: Sequence[str] = CODING) -> Path:
-    """The pictures of clip k: its numbers, and below them boxes that no other clip has."""
+    """The pictures of clip k: its numbers, and below them boxes that no other clip has,
+    none of them yellow as faces are marked."""
     chance = np.random.default_rng(k)
     boxes = ",".join(
         f"drawbox=x={x}:y={y}:w=16:h=12:color=0x{colour:06x}:t=fill"
         for y in range(36, 72, 12)
-        for x, colour in zip(range(0, 96, 16), chance.integers(0, 1 << 24, 6), strict=True)
+        for x, colour in zip(range(0, 96, 16), chance.integers(0, 1 << 24, 6) | 0xFF, strict=True)
     )
     return write_video(file, coding, boxes, n=N_FRAMES, size=SIZE, first=20 * k)
 

@@ -56,6 +56,12 @@ def test_votes_in_a_file_give_the_same_labels(voted: Path) -> None:
     before = pd.read_parquet(work / "tables" / "labels.parquet")
     caer("label", work, "--votes", work.parent / "votes.csv")
     pd.testing.assert_frame_equal(before, pd.read_parquet(work / "tables" / "labels.parquet"))
+    absent = caer("label", work, "--votes", work / "nofile.csv", check=False)
+    assert f"There is no file of votes {work / 'nofile.csv'}." in absent.stderr
+    for command in ("stats", "audit"):
+        refused = caer(command, work, check=False)
+        assert refused.returncode == 1
+        assert "is a workspace, not a data set" in refused.stderr
     refused = caer("label", work, "--votes", work / "recipe.json", check=False)
     assert refused.returncode == 1
     assert "Expected a file of votes that ends in .csv" in refused.stderr

@@ -329,4 +329,5 @@ def test_leaks_are_refused_in_words() -> None:
     with pytest.raises(DatasetError) as refused:
         refuse_leaks("CAER", [leak], "person")
     assert refused.value.remedy.startswith("Or say --allow-leaks")
+    assert "goes on from there" not in refused.value.remedy
     assert said_of([leak])["same_person"]["n"] == 1

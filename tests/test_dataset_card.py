@@ -16,7 +16,7 @@ import pytest
 from caer_build.dataset.about import About, read_about, template
 from caer_build.dataset.card import ASKED, card
 from caer_build.dataset.card_tables import table_1
-from caer_build.dataset.card_words import GUARANTEES, LOADING, RULES
+from caer_build.dataset.card_words import GUARANTEES, LOADING, RULES, two_emotions
 from caer_build.dataset.describing import TABLES, Described, ListedFile
 from caer_build.dataset.exporting import export
 from caer_build.dataset.grouping import STRICTEST_FIRST
@@ -247,6 +247,16 @@ def test_what_is_not_known_is_not_made_up() -> None:
         assert f"NOT STATED: fill in `{name}` of" in text
     assert "NOT RECORDED: how it was split." in text
     assert "NOT RECORDED: the rule" in text
+
+
+def test_files_of_two_emotions_are_a_limit() -> None:
+    items = [
+        Item(k, "clip", f"{k}.avi", "train", emotion, file_sha256=digest)
+        for k, emotion, digest in (("1", "Sad", "a"), ("2", "Fear", "a"), ("3", "Sad", "b"))
+    ]
+    assert two_emotions(items[1:]) == []
+    (said,) = two_emotions(items)
+    assert said.startswith("Files that stand under two emotions, byte for byte: 1.")
 
 
 def test_leaks_are_in_the_card() -> None:

@@ -270,6 +270,14 @@ def test_what_does_not_go_together_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_stills_of_another_split_stop_no_export_of_clips(labelled: Path, tmp_path: Path) -> None:
+    work = Path(shutil.copytree(labelled, tmp_path / "work"))
+    _split_anew(work)
+    caer("export", work, "-o", tmp_path / "out", LEAKS, "--format", "caer")
+    facts = json.loads((tmp_path / "out" / "dataset.json").read_text())["facts"]
+    assert facts["stills"] is None
+
+
 def test_a_decision_that_was_taken_back_refuses_nothing(labelled: Path, tmp_path: Path) -> None:
     work = Path(shutil.copytree(labelled, tmp_path / "work"))
     _person_deleted(work)
@@ -294,9 +302,23 @@ def _has(name: str) -> Callable[[Path], bool]:
 MOMENTS = (_lines(1), _lines(40), _has("metadata/items.parquet"), _has("README.md"))
 
 
-def test_killed_and_run_again(labelled: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "form",
+    [
+        ("caer-s",),
+        *(
+            pytest.param(form, marks=pytest.mark.slow)
+            for form in (
+                ("hf", "--media", "stills"),
+                ("webdataset", "--media", "stills", "--shard-items", 10),
+                ("coco",),
+            )
+        ),
+    ],
+)
+def test_killed_and_run_again(form: tuple[object, ...], labelled: Path, tmp_path: Path) -> None:
     undisturbed, out = tmp_path / "undisturbed", tmp_path / "out"
-    form = (LEAKS, "--format", "caer-s", "--workers", 1)
+    form = (LEAKS, "--workers", 1, "--format", *form)
     caer("export", labelled, "-o", undisturbed, *form)
     for moment in MOMENTS:
         _kill_at(moment, tmp_path / ".out.part", labelled, out, form)
@@ -427,6 +449,9 @@ def test_a_clip_of_train_that_is_coded_anew_in_test_is_found(tmp_path: Path) -> 
     with pytest.raises(DatasetError, match=leak):
         export(planted, out, layout, lambda *_: None, allow_leaks=("same_person",))
     assert not out.exists()
+    with pytest.raises(DatasetError) as refused:
+        export(planted, out, layout, lambda *_: None)
+    assert f"What was made lies in {tmp_path / '.out.part'}" in refused.value.remedy
     export(planted, tmp_path / "one", layout, lambda *_: None, allow_leaks=("near_duplicate",))
     export(planted, out, layout, lambda *_: None, allow_leaks=True)
     assert list(json.loads((out / "dataset.json").read_text())["leaks"]) == ["near_duplicate"]

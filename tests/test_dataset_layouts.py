@@ -139,6 +139,16 @@ def test_hugging_face_stills(exported: Callable[[str], Path], tmp_path: Path) ->
     assert row["votes"] == VOTES_OF_CLIP_2
 
 
+def test_a_folder_that_its_library_cannot_name_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "data [v1]" / "out"
+    with pytest.raises(DatasetError, match=r"takes .* for a pattern of names"):
+        make(toy_catalogue(tmp_path), place, "hf")
+    assert not place.parent.exists(), "before any file is made"
+    assert make(toy_catalogue(tmp_path), place, "coco").is_dir()
+    with pytest.raises(DatasetError, match=r"webdataset is loaded, takes \{ \} in"):
+        make(toy_catalogue(tmp_path), tmp_path / "{out}", "webdataset")
+
+
 def test_hugging_face_without_a_split(tmp_path: Path) -> None:
     made = make(toy_catalogue(tmp_path, without=["validation"]), tmp_path / "out", "hf")
     assert sorted(load(made, tmp_path / "cache")) == ["test", "train"]

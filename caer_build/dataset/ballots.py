@@ -98,7 +98,11 @@ def ballots_of_files(files: Sequence[Path], clip_ids: Iterable[str], needed: int
     votes: list[Vote] = []
     for file in files:
         problems = []
-        if file.suffix.lower() not in READERS or not file.is_file():
+        if not file.is_file():
+            raise SchemaError(
+                f"There is no file of votes {file}.", "Write one with `caer annotate export`."
+            )
+        if file.suffix.lower() not in READERS:
             raise SchemaError(
                 f"Expected a file of votes that ends in {', '.join(READERS)}, found {file}.",
                 "Write one with `caer annotate export`.",

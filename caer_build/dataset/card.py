@@ -20,7 +20,14 @@ from caer_build.dataset.card_tables import (
     table_1,
     ways,
 )  # fmt: skip
-from caer_build.dataset.card_words import GUARANTEES, LIMITS, LOADING, RULES, leaks
+from caer_build.dataset.card_words import (
+    GUARANTEES,
+    LIMITS,
+    LOADING,
+    RULES,
+    leaks,
+    two_emotions,
+)
 from caer_build.dataset.describing import Described
 from caer_build.dataset.voting import Voting, count_votes
 
@@ -79,7 +86,7 @@ def _lines(d: Described, voting: Voting) -> Iterator[str]:
     yield from _statements(d, _COLLECTION)
     yield from ("", "## Rights", "", *_statements(d, _RIGHTS))
     yield from ("", "## Uses and limits", "", *_statements(d, _USES), "")
-    yield from (f"- {limit}" for limit in LIMITS)
+    yield from (f"- {limit}" for limit in (*LIMITS, *two_emotions(d.items)))
     yield from ("", "## Loading it", "", *LOADING.get(str(d.layout["name"]), ()))
     yield from ("", "## Files", "", *files(d), "", "## Citation", "")
     yield from ("```", _stated(d, "citation"), "```", "", _made_by(d))

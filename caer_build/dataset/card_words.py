@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from caer_build.records import Item
 
 RULES: Mapping[str, str] = {
     "paper": "an emotion is the label if at least two of three annotators chose it and the mean "
@@ -107,6 +110,21 @@ LOADING: Mapping[str, tuple[str, ...]] = {
     )
     for name, code in _CODE.items()
 }
+
+
+def two_emotions(items: Iterable[Item]) -> list[str]:
+    """A limit of data sets in which pictures of two people stand under the emotions of both."""
+    emotions: dict[str, set[str | None]] = defaultdict(set)
+    for item in items:
+        if item.file_sha256 is not None:
+            emotions[item.file_sha256].add(item.emotion)
+    n = sum(len(of_file) > 1 for of_file in emotions.values())
+    if not n:
+        return []
+    return [
+        f"Files that stand under two emotions, byte for byte: {n}. They show two people, each of "
+        "them the target once; who loads them without the target's boxes cannot tell which."
+    ]
 
 
 def leaks(found: Mapping[str, Any] | None) -> list[str]:

@@ -48,6 +48,8 @@ def collect(workspace: Workspace, kinds: Collection[ItemKind]) -> Catalogue:
             a person or a clip was to be taken out and is there still.
     """
     facts = _facts(workspace)
+    if "still" in kinds:
+        facts["stills"] = _facts_of_stills(workspace)
     clips = [clip for clip in read_published(workspace, Clip) if clip.reject_reason is None]
     _check_decisions(workspace, clips)
     stands = {row.clip_id: row for row in read_published(workspace, SplitAssignment) if row.split}
@@ -117,7 +119,6 @@ def _facts(workspace: Workspace) -> dict[str, Any]:
         "labels": labels,
         "split": {name: split[name] for name in ("by", "ratio", "seed", "tried")},
         "left_out": _left_out(workspace),
-        "stills": _facts_of_stills(workspace),
         "funnel": [asdict(step) for step in steps],
         "codec": {
             "settings": settings.model_dump(mode="json", exclude={"jobs"}),

@@ -22,6 +22,7 @@ from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.checksums import write_checksums
 from caer_build.dataset.drafts import Draft, Made
 from caer_build.dataset.layouts.layout import Layout
+from caer_build.dataset.layouts.libraries import require_plain_path
 from caer_build.dataset.media_making import make
 from caer_build.errors import DatasetError, IntegrityError
 from caer_build.records import Item
@@ -61,20 +62,25 @@ def export(
             ``dataset.json`` says so. Or the kinds of leaks that it may have.
 
     Raises:
-        DatasetError: if there is nothing to export, something is at ``out`` already, it leaks, or
-            what was written cannot be read back as its users do.
+        DatasetError: if there is nothing to export, something is at ``out`` already, the format's
+            library cannot open what bears that name, it leaks, or what was written cannot be read
+            back as its users do.
         IntegrityError: if a clip is not the one that was cut.
         StoreError: if the disk is full.
     """
+    require_plain_path(layout.name, out)
     chosen = layout.choose(catalogue.items)
     if not chosen:
         raise DatasetError(
             f"There is nothing to export as {layout.name}.",
             "Stills are chosen by `caer stills`; clips need `caer label` and `caer split`.",
         )
-    said = {"form": FORM, "layout": layout.described(), "facts": dict(catalogue.facts)}
+    facts = dict(catalogue.facts)
+    if "still" not in layout.kinds:
+        facts["stills"] = None
+    said = {"form": FORM, "layout": layout.described(), "facts": facts}
     plan = digest_of([said, [digest_of(asdict(item)) for item in chosen]])
-    split_by = dict(catalogue.facts).get("split", {}).get("by")
+    split_by = facts.get("split", {}).get("by")
     if allow_leaks is not True:
         # What ids tell is known before hours of work.
         known = leaks_by_ids(chosen, catalogue.faces)
@@ -96,7 +102,9 @@ def export(
                 draft.folder, items, partial(metadata.face_tables, draft.folder), jobs, tell
             )
             if allow_leaks is not True:
-                refuse_leaks(out.name, _beyond(leaks, allow_leaks or ()), split_by)
+                refuse_leaks(
+                    out.name, _beyond(leaks, allow_leaks or ()), split_by, kept=draft.folder
+                )
             draft.drop_media()
             said |= {"n_items": len(items), "leaks": said_of(leaks)}
             write_accounts(draft.folder, said, items)

@@ -199,9 +199,12 @@ def _cut(
         cut, _ = requests[made.out]
         if made.sha256 != cut.clip_sha256:
             made.out.unlink()
+            others = dataset.other_versions
             raise IntegrityError(
                 f"{cut.clip_id} of {file.name} came out otherwise than it was cut "
                 f"({made.sha256[:12]}, expected {cut.clip_sha256[:12]}). "
-                f"{dataset.other_versions or 'The versions of the encoders are the same.'}",
-                "Install the versions with which it was made, on the same kind of machine.",
+                f"{others or 'The versions of the encoders are the same.'}",
+                "Install the versions with which it was made."
+                if others
+                else "That should not be: report it, with the output of `caer doctor`.",
             )

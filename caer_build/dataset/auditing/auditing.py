@@ -14,6 +14,7 @@ from caer_build.dataset.auditing.findings import Audit, Finding, found, gravest_
 from caer_build.dataset.auditing.lineage import findings_by_ids
 from caer_build.dataset.auditing.same_faces import findings_by_faces
 from caer_build.dataset.reading import Dataset
+from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS, Item
 
 if TYPE_CHECKING:
@@ -54,8 +55,18 @@ def leaks_of(
     jobs: int,
     tell: Tell,
 ) -> list[Finding]:
-    """Only the leaks, of items whose files lie below a folder."""
+    """Only the leaks, of items whose files lie below a folder.
+
+    Raises:
+        DatasetError: if a file cannot be used as it is.
+    """
     findings = _findings(root, items, faces, jobs, tell, leaks_only=True)
+    for finding in findings:
+        if finding.kind == "unreadable":
+            raise DatasetError(
+                f"{finding.message}; the first: {finding.examples[0]}.",
+                "Remove the draft and export again; if it comes again, report it.",
+            )
     return [finding for finding in findings if finding.severity == "leak"]
 
 

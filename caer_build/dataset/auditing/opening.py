@@ -19,6 +19,8 @@ from caer_build.records import Item
 Picture = npt.NDArray[np.uint8]
 LOOKS = 5
 """frames of a clip that are looked at: the middles of so many equal parts"""
+_OVERCOUNTED = 1
+"""frames by which the headers of AVI files that can be used are wrong at times"""
 _ARCHIVE = ".tar/"
 _PNG, _PNG_END = b"\x89PNG", b"IEND\xaeB\x60\x82"
 _JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
@@ -120,7 +122,7 @@ def _frames(file: Path) -> tuple[list[Picture], str | None]:
         reader.release()
     if not pictures:
         raise UnreadableError("is no video that OpenCV can read")
-    short = n_frames < n_claimed
+    short = n_frames < n_claimed - _OVERCOUNTED
     return pictures, f"has {n_frames} of {n_claimed} frames" if short else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from caer_build.dataset.auditing.findings import Finding
@@ -12,12 +13,15 @@ _BY_NATURE = ("episode", "clip")
 _OF_PEOPLE = ("same_person", "person_seen")
 
 
-def refuse_leaks(name: str, leaks: Sequence[Finding], split_by: str | None) -> None:
+def refuse_leaks(
+    name: str, leaks: Sequence[Finding], split_by: str | None, *, kept: Path | None = None
+) -> None:
     """Stops an export that leaks.
 
     Args:
         name: of the data set.
         split_by: what its split keeps together, if that is known.
+        kept: the draft, if there is one already.
 
     Raises:
         DatasetError: if there are leaks.
@@ -34,9 +38,16 @@ def refuse_leaks(name: str, leaks: Sequence[Finding], split_by: str | None) -> N
         if people and split_by in _BY_NATURE
         else ""
     )
+    again = (
+        f" What was made lies in {kept}: the same command with --allow-leaks goes on from there, "
+        "another one removes it."
+        if kept is not None
+        else ""
+    )
     raise DatasetError(
         f"{name} would leak: {said}.",
-        f"{why}Or say --allow-leaks: the data set is made, and its dataset.json and card say so.",
+        f"{why}Or say --allow-leaks: the data set is made, and its dataset.json and card say so."
+        f"{again}",
     )
 
 

@@ -51,7 +51,11 @@ def findings_by_faces(
         f"{{n}} of {len(known)} items with a face show one within {_DISTANCE} of a face of another "
         "split: probably the same person (a guess by a face recogniser)"
     )
-    return found("same_face", "note", message, examples)
+    compared = f"faces were compared in {len(known)} items, {len(items) - len(known)} show none"
+    return [
+        *found("same_face", "note", message, examples),
+        Finding("faces_compared", "note", len(known), compared),
+    ]
 
 
 def _embedded(

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from caer_build.errors import CaerError, DatasetError, ModelMissing
 
+_PATTERNS = {"hf": ("datasets", "[]*?"), "webdataset": ("webdataset", "{}")}
+"""by format: its library, and characters of a path that mean something to it"""
+
 
 def require_library(form: str, package: str) -> None:
     """See that a package is installed with which a format is read back.
@@ -20,6 +23,22 @@ def require_library(form: str, package: str) -> None:
         raise ModelMissing(
             f"Exports as {form} are read back with the package {package}, which is not installed.",
             "pip install 'caer-build[dataset]'",
+        )
+
+
+def require_plain_path(form: str, out: Path) -> None:
+    """See that the library of a format can open a data set by its path.
+
+    Raises:
+        DatasetError: if it takes a character of it for a part of a pattern of names.
+    """
+    library, special = _PATTERNS.get(form, ("", ""))
+    found = sorted(set(special) & set(str(out.absolute())))
+    if found:
+        raise DatasetError(
+            f"The package {library}, with which {form} is loaded, takes {' '.join(found)} in "
+            f"{out.absolute()} for a pattern of names.",
+            "Name a folder without.",
         )
 
 

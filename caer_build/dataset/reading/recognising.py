@@ -11,6 +11,7 @@ from caer_build.dataset.reading import box_lists, class_folders, coco, ferplus, 
 from caer_build.dataset.reading.dataset import Dataset
 from caer_build.dataset.reading.notes import Notes
 from caer_build.errors import DatasetError
+from caer_build.store import is_workspace
 
 _SHOWN = 8
 Read: TypeAlias = Callable[[Path, Notes, Path | None], Dataset | None]
@@ -55,6 +56,11 @@ def read_dataset(path: Path | str, boxes: Path | str | None = None) -> Dataset:
         raise DatasetError(
             f"Expected the folder of a data set at {root}, found {found}.",
             "Name the folder; archives are unpacked first.",
+        )
+    if is_workspace(root):
+        raise DatasetError(
+            f"{root} is a workspace, not a data set.",
+            f"Make one of it with `caer export {root} -o CAER`, and name that.",
         )
     lists = _existing(boxes)
     for layout in _LAYOUTS:
