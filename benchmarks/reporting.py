@@ -20,8 +20,8 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE / "README.md"
 _BEGIN, _END = "<!-- tables: begin -->", "<!-- tables: end -->"
-_WIDEST = 30
-"""metrics beside one another; more stand below one another"""
+_WIDEST = 8
+"""metrics beside one another; more stand below one another, unless there are still more systems"""
 _SHAPING = ("CAER_BENCH_LONG_", "CAER_BENCH_EXPORT_")
 _PACKAGES = (
     "av",
@@ -228,7 +228,7 @@ def _table(document: dict[str, Any]) -> str:
         "",
     ]
     columns = [[_number(v[m]) if m in v else "" for m in metrics] for v in cells.values()]
-    if len(heads) > _WIDEST:
+    if len(heads) > max(_WIDEST, len(cells)):
         lines += _lines("metric", [f"{on}: {system}" for on, system in cells], heads,
                         list(zip(*columns, strict=True)))  # fmt: skip
     else:
@@ -251,7 +251,9 @@ def _lines(
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+    if abs(value) < 10:
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
 def update_readme() -> None:

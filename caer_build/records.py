@@ -703,6 +703,8 @@ class ItemFace:
     y2: float
     interpolated: bool | None
     """null: the data set does not say"""
+    person_id: str | None = None
+    """who it is, target or not; null: nobody knows"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,4 +136,4 @@ def _faces_of_clip(k: int) -> Iterator[ItemFace]:
         x = 10 + k + f / 2
         yield ItemFace(clip_id(k), f, "t00", True, x, 5.0, x + 20, 29.0, f % 5 != 0)
         if k % 2 == 0:
-            yield ItemFace(clip_id(k), f, "t01", False, 60.0, 8.0, 72.0, 20.0, False)
+            yield ItemFace(clip_id(k), f, "t01", False, 60.0, 8.0, 72.0, 20.0, False, "extra")

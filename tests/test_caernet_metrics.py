@@ -136,7 +136,9 @@ def test_every_figure_lies_in_its_interval_and_one_cluster_has_none(name: str) -
     one = interval(name, table, labels, Clusters("episode_id", np.zeros(120, np.int64), 1))
     assert (one.low, one.high, one.n_clusters) == (None, None, 1)
     assert one.value == pytest.approx(found.value)
-    assert one.why == "all items are of one episode"
+    assert one.why == "all items are of 1 episode, fewer than 10"
+    few = interval(name, table, labels, Clusters("clip_id", np.arange(120) % 9, 9))
+    assert (few.low, few.why) == (None, "all items are of 9 clips, fewer than 10")
 
 
 def test_the_same_system_differs_by_nothing_and_a_better_one_by_more() -> None:
@@ -165,7 +167,7 @@ def test_a_mean_s_interval_is_that_of_the_clusters_means() -> None:
     assert (alone.high - alone.low) / 2 == pytest.approx(half, rel=0.1)
     assert (thrice.n, thrice.n_clusters) == (600, 200)
     lonely = bootstrap.mean(one_each, Clusters("show", np.zeros(200, np.int64), 1))
-    assert (lonely.low, lonely.why) == (None, "all items are of one show")
+    assert (lonely.low, lonely.why) == (None, "all items are of 1 show, fewer than 10")
     with pytest.raises(DatasetError, match="Expected 200 items in clusters, found 3"):
         bootstrap.mean(one_each, each_alone(3))
 
@@ -193,6 +195,8 @@ def test_clusters_are_the_coarsest_of_which_there_are_enough() -> None:
     half = items.assign(episode_id=[None, *items.episode_id[1:]])
     assert clusters_of(half).level == "person_id", "who does not know of all does not know"
     assert clusters_of(items[["item_id"]]).level == "item_id"
+    stills = items.assign(clip_id=[f"c{k % 7}" for k in range(60)])[["clip_id", "item_id"]]
+    assert (clusters_of(stills).level, clusters_of(stills).n) == ("clip_id", 7)
     few = items[["show", "item_id"]].head(4)
     assert (clusters_of(few).level, clusters_of(few).n) == ("item_id", 4)
 

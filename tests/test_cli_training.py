@@ -117,6 +117,8 @@ def test_an_evaluation_has_every_item_and_its_figures_are_those_of_the_predictio
     assert (table.face_interpolated_share == 0).all()
     assert table.file.tolist() == [i.file for i in sorted(expected, key=lambda i: i.item_id)]
     assert written["always_share"] == pytest.approx(1 / 7)
+    with pytest.raises(CaerError, match="There is no split 'tst'"):
+        caer("evaluate", run, stills, "--split", "tst")
     text = caer("evaluate", run, stills, "--split", "validation")
     assert "7 items of validation" in text
     assert (run / "validation" / "metrics.json").is_file()
@@ -148,7 +150,8 @@ def test_the_same_command_goes_on_and_another_is_refused(stills: Path, tmp_path:
     assert both[0] == first["epochs"][0], "the first was not trained again"
     assert not list(tmp_path.glob("frames-*")), "frames are where --store says"
     with pytest.raises(CaerError, match=r"regime\.lr is 0\.001 there and 0\.1 here"):
-        caer("train", stills, "-o", folder, *settings("regime.lr=0.1"), "--epochs", 2, *stores)
+        caer("train", stills, "-o", folder, *settings("regime.lr=0.1"), "--store", tmp_path / "new")
+    assert not (tmp_path / "new").exists(), "before any frame is decoded"
     other = released_stills(tmp_path / "other", n_train=3)
     with pytest.raises(CaerError, match="on other data"):
         caer("train", other, "-o", folder, "--epochs", 2, *settings())
@@ -254,7 +257,7 @@ def test_clips_of_an_export_of_ours(tmp_path: Path) -> None:
     assert table.padded_share.tolist() == [13 / 16] * 2
     assert table.episode_id.tolist() == ["toy_s01e01"] * 2
     assert table.person_id.tolist() == ["p10", "p11"]
-    assert found["intervals"]["accuracy"]["level"] == "item_id"
+    assert found["intervals"]["accuracy"]["level"] == "clip_id"
     assert set(found["metrics"]["absent"]) == set(EMOTIONS) - {EMOTIONS[3], EMOTIONS[4]}
 
 

@@ -177,7 +177,11 @@ def test_who_is_only_seen_is_found_as_well() -> None:
     own = ItemFace("b", 3, "b-t", True, 1.0, 1.0, 5.0, 5.0, False)
     found = kinds(items, [own, beside])
     assert found["person_seen"].examples == ("Ann of train is seen in b (test)",)
-    assert "person_seen" not in kinds(items, [own, replace(beside, face="an extra")])
+    extra = replace(beside, face="an extra")
+    assert "person_seen" not in kinds(items, [own, extra])
+    known = kinds(items, [own, replace(extra, person_id="Ann")])
+    assert known["person_seen"].examples == found["person_seen"].examples
+    assert "person_seen" not in kinds(items, [own, replace(extra, person_id="nobody's target")])
 
 
 def boxed(items: Sequence[Item], faces: Sequence[ItemFace], root: Path) -> dict[str, Finding]:

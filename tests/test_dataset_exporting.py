@@ -416,7 +416,9 @@ def test_an_export_with_leaks_is_refused_or_says_so(labelled: Path, tmp_path: Pa
     assert "A split by clip shares people by nature" in refused.stderr
     assert not list(tmp_path.iterdir()), "before any file is made"
     caer("export", labelled, "-o", out, "--allow-leaks")
-    leaks = json.loads((out / "dataset.json").read_text())["leaks"]
+    said = json.loads((out / "dataset.json").read_text())
+    leaks, end = said["leaks"], said["facts"]["funnel"][-1]
+    assert (end["name"], end["n_left"]) == ("data set", said["n_items"])
     assert {kind: leak["n"] for kind, leak in leaks.items()} == {
         "same_person": 1,
         "near_duplicate": 1,

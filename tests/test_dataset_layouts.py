@@ -54,9 +54,11 @@ VOTES_OF_CLIP_2 = [
 ]  # fmt: skip
 SOFT_OF_CLIP_2 = [0, 0, 0.75, 0.25, 0, 0, 0]
 FACES_OF_CLIP_2_IN_FRAME_2 = [
-    {"face": "t00", "is_target": True, "box": [13, 5, 33, 29], "interpolated": True},
-    {"face": "t01", "is_target": False, "box": [60, 8, 72, 20], "interpolated": False},
-]
+    {"face": "t00", "is_target": True, "box": [13, 5, 33, 29], "interpolated": True,
+     "person_id": None},
+    {"face": "t01", "is_target": False, "box": [60, 8, 72, 20], "interpolated": False,
+     "person_id": "extra"},
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +250,7 @@ def test_coco(exported: Callable[[str], Path]) -> None:
     assert (other["category_id"], other["bbox"], other["area"]) == (8, [60, 8, 12, 12], 144)
     assert (target["face"], target["is_target"], target["interpolated"]) == ("t00", True, True)
     assert (target["iscrowd"], other["iscrowd"]) == (0, 0)
+    assert (target["person_id"], other["person_id"]) == (None, "extra")
 
 
 def test_coco_boxes_are_what_its_evaluation_takes(exported: Callable[[str], Path]) -> None:

@@ -34,6 +34,6 @@ def test_faces_of_stills(tmp_path: Path) -> None:
     found = metadata.faces_of(tmp_path, [still_id(0, 4), still_id(1)])
     assert found[still_id(0, 4)] == [
         ItemFace(still_id(0, 4), 0, "t00", True, 12, 5, 32, 29, True),
-        ItemFace(still_id(0, 4), 0, "t01", False, 60, 8, 72, 20, False),
+        ItemFace(still_id(0, 4), 0, "t01", False, 60, 8, 72, 20, False, "extra"),
     ]
     assert [face.face for face in found[still_id(1)]] == ["t00"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+import hypothesis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,10 +59,10 @@ def assert_no_leak(examples: Sequence[Example], plan: SplitPlan, by: By) -> None
     where = splits_of(plan)
     assert {row.clip_id for row in plan.assignments} == {e.clip_id for e in examples}
     found: dict[object, set[str]] = defaultdict(set)
-    groups = group_ids(examples, by)
-    for example in examples:
-        if example.clip_id in where:
-            found[groups[example.clip_id]].add(where[example.clip_id])
+    # A clip that was left out because it shares frames with two groups makes them no one group.
+    there = [example for example in examples if example.clip_id in where]
+    for clip_id, group in group_ids(there, by).items():
+        found[group].add(where[clip_id])
     targets = {e.person_id for e in examples if e.clip_id in where}
     for example in examples:
         if by == "person" and example.clip_id in where:
@@ -130,6 +131,8 @@ def test_clips_that_stand_do_not_move(by: By, rows: list[Row], more: list[Row]) 
 
 @pytest.mark.parametrize("by", STRICTEST_FIRST)
 @given(rows=_EXAMPLES, late=st.sets(st.integers(0, 39)))
+@hypothesis.example(rows=[*[(0, 0, {0}, 0, 1, "Anger")] * 6, (0, 0, {0}, 0, 2, "Anger"),
+               (0, 0, {0}, 1, 1, "Anger"), (0, 0, {0}, 0, 1, "Anger")], late={0, 6})  # fmt: skip
 @settings(max_examples=100)
 def test_clips_that_are_labelled_later_move_none_of_their_episode(
     by: By, rows: list[Row], late: set[int]

@@ -126,6 +126,8 @@ def test_a_moment_of_a_video_from_the_command_line(
     nobody = CliRunner().invoke(app, [*command, "--at", "5"])
     assert isinstance(nobody.exception, DatasetError)
     assert "shows no face there" in str(nobody.exception)
+    late = CliRunner().invoke(app, [*command, "--at", "500"])
+    assert "before the 500 s of --at" in str(late.exception)
 
 
 def test_without_a_file_it_says_where_it_drew(picture: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ N_RESAMPLES = 2000
 LEVELS = ("show", "episode_id", "group_id", "person_id", "clip_id", "item_id")
 """what may be a cluster, the coarsest first"""
 ENOUGH = 10
-"""clusters without which a finer level is taken"""
+"""clusters without which a finer level is taken; with fewer at the finest there is no interval"""
 _CHUNK = 4_000_000
 
 
@@ -114,10 +114,14 @@ FIGURES = {
 def clusters_of(items: pd.DataFrame) -> Clusters:
     """The coarsest level that every item states and that has ten clusters; else the finest.
 
+    Items of known clips are never taken apart further: two stills of a clip are one piece of news.
+
     Args:
         items: a row an item, with those of :data:`LEVELS` that are known.
     """
     stated = [level for level in LEVELS if level in items and items[level].notna().all()]
+    if "clip_id" in stated and "item_id" in stated:
+        stated.remove("item_id")
     enough = [level for level in stated if items[level].nunique() >= ENOUGH]
     level = (enough or stated[-1:] or ["item_id"])[0]
     names = items[level] if level in items else items.index.to_series()
@@ -203,8 +207,9 @@ def _resampled(
     whole = [float(figure(s.sum(0))) for s in sums]
     value = whole[0] if len(whole) == 1 else whole[0] - whole[1]
     facts = (n_items, clusters.n, clusters.level)
-    if clusters.n < 2:
-        why = f"all items are of one {clusters.level.removesuffix('_id')}"
+    if clusters.n < ENOUGH:
+        what = clusters.level.removesuffix("_id")
+        why = f"all items are of {clusters.n} {what}{'s' * (clusters.n > 1)}, fewer than {ENOUGH}"
         return Interval(_known(value), None, None, *facts, why=why)
     drawn = np.concatenate([_drawn(figure, sums, chunk) for chunk in _weights(clusters.n, seed)])
     drawn = drawn[np.isfinite(drawn)]

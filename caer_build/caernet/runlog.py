@@ -86,16 +86,7 @@ class RunLog:
         Raises:
             CheckpointError: if it is another one.
         """
-        theirs = json.loads(said.get("plan", "{}"))
-        theirs.get("regime", {})["epochs"] = epochs
-        # JSON knows no tuples.
-        mine = json.loads(json.dumps(self._plan))
-        if theirs != mine:
-            other = ", ".join(_differences(theirs, mine))
-            raise CheckpointError(
-                f"{self._run} holds a run with other settings: {other}.",
-                "Give another folder, or its settings.",
-            )
+        _refuse_other(self._run, said, self._plan)
         if said.get("data") != self._data_key():
             raise CheckpointError(
                 f"{self._run} holds a run on other data.", "Give another folder, or its data set."
@@ -189,6 +180,32 @@ def _told(command: Sequence[str]) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None
+
+
+def refuse_other_plan(run: Path, plan: Mapping[str, Any]) -> None:
+    """See that a folder can take a run, before there are frames to train on.
+
+    Args:
+        plan: what is to be trained, JSON.
+
+    Raises:
+        CheckpointError: if it holds one with other settings (its length aside).
+    """
+    if (run / checkpoint.LAST).is_file():
+        _refuse_other(run, checkpoint.said_of(run / checkpoint.LAST), plan)
+
+
+def _refuse_other(run: Path, said: Mapping[str, str], plan: Mapping[str, Any]) -> None:
+    theirs = json.loads(said.get("plan", "{}"))
+    theirs.get("regime", {})["epochs"] = plan["regime"]["epochs"]
+    # JSON knows no tuples.
+    mine = json.loads(json.dumps(plan))
+    if theirs != mine:
+        other = ", ".join(_differences(theirs, mine))
+        raise CheckpointError(
+            f"{run} holds a run with other settings: {other}.",
+            "Give another folder, or its settings.",
+        )
 
 
 def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 
 from caer_build.cli.annotate_project import AsJson
 from caer_build.cli.progress import Steps, say
+from caer_build.errors import RecipeError
 
 if TYPE_CHECKING:
     from caer_build.caernet.distributed import Ranks
@@ -92,7 +93,7 @@ def train(
     from caer_build.caernet.distributed import device_of, joined
     from caer_build.caernet.model_card import write_card
     from caer_build.caernet.preparing import model_for, prepared
-    from caer_build.caernet.runlog import surroundings
+    from caer_build.caernet.runlog import refuse_other_plan, surroundings
     from caer_build.caernet.runs import TrainedRun
     from caer_build.caernet.settings import assigned
     from caer_build.caernet.store_plan import planned
@@ -106,6 +107,9 @@ def train(
     chosen = assigned({**vars(start), "compute": Compute()}, wanted)
     networks.check(networks.Preset(**{name: chosen[name] for name in vars(start)}))
     with joined(device_of(device)) as (ranks, own), Steps() as steps:
+        training = Plan(chosen["architecture"], chosen["regime"], chosen["augmentation"], own,
+                        chosen["compute"], chosen["windows"])  # fmt: skip
+        refuse_other_plan(out, training.described())
         read = _seen(read, chosen["architecture"], chosen["store"], stores or
                      out.absolute().parent, steps, ranks, workers)  # fmt: skip
         ready = prepared(read, chosen["architecture"], chosen["store"])
@@ -128,10 +132,8 @@ def train(
                 steps.tell("training", (epoch - 1) * n + done, chosen["regime"].epochs * n)
 
         done = train_(
-            store, out.absolute(),
-            Plan(chosen["architecture"], chosen["regime"], chosen["augmentation"], own,
-                 chosen["compute"], chosen["windows"]),
-            _tell_epoch, tell_step=tell_step, about=about, ranks=ranks, stop_after=stop_after,
+            store, out.absolute(), training, _tell_epoch, tell_step=tell_step, about=about,
+            ranks=ranks, stop_after=stop_after,
         )  # fmt: skip
     if ranks.leads:
         write_card(TrainedRun.open(out))
@@ -261,7 +263,10 @@ def evaluate(
     from caer_build.caernet.settings import assigned_compute
     from caer_build.caernet.store_plan import planned
     from caer_build.dataset.reading import read_dataset
+    from caer_build.records import SPLITS
 
+    if split not in SPLITS:
+        raise RecipeError(f"There is no split {split!r}.", f"The splits are {', '.join(SPLITS)}.")
     compute, opened = assigned_compute(assignments or []), TrainedRun.open(run)
     with joined(device_of(device)) as (ranks, own), Steps() as steps:
         read = _seen(read_dataset(dataset, boxes), opened.plan.architecture, opened.store,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from caer_build import __version__, overrides, pipeline
-from caer_build.arrow import schema
+from caer_build.arrow import read_table, schema
 from caer_build.dataset.catalogue import Catalogue
-from caer_build.dataset.funnel import funnel
+from caer_build.dataset.funnel import funnel, to_data_set
 from caer_build.dataset.labels import made_of
 from caer_build.dataset.stills import CHOSEN_OF
 from caer_build.errors import DatasetError
@@ -20,6 +19,7 @@ from caer_build.records import (
     CountedVote,
     Cut,
     Episode,
+    Identity,
     Item,
     ItemFace,
     ItemKind,
@@ -74,7 +74,7 @@ def collect(workspace: Workspace, kinds: Collection[ItemKind]) -> Catalogue:
         votes=tuple(v for v in read_published(workspace, CountedVote) if v.clip_id in of_clip),
         cuts=tuple(sorted(cuts, key=_clip_id)),
         episodes=tuple(episodes[episode_id] for episode_id in sorted(used)),
-        faces=lambda: _faces(workspace.tables / f"{ClipBox.table}.parquet", frozenset(of_clip)),
+        faces=lambda: _faces(workspace, frozenset(of_clip)),
         clip_file=files.__getitem__,
     )
 
@@ -112,13 +112,15 @@ def _facts(workspace: Workspace) -> dict[str, Any]:
         )
     recipe, _ = pipeline.last_recipe(workspace)
     settings = cast(cutting.CuttingSettings, recipe["cutting"])
-    steps = funnel(read_published(workspace, Clip), read_published(workspace, Label))
+    left_out = _left_out(workspace)
+    labelled = funnel(read_published(workspace, Clip), read_published(workspace, Label))
+    steps = to_data_set(labelled, len(left_out))
     return {
         "made_with": f"caer-build {__version__}",
         "recipe": recipe.name,
         "labels": labels,
         "split": {name: split[name] for name in ("by", "ratio", "seed", "tried")},
-        "left_out": _left_out(workspace),
+        "left_out": left_out,
         "funnel": [asdict(step) for step in steps],
         "codec": {
             "settings": settings.model_dump(mode="json", exclude={"jobs"}),
@@ -204,18 +206,25 @@ def _still_item(still: Still, clip: Item) -> Item:
     )
 
 
-def _faces(path: Path, clip_ids: frozenset[str]) -> Iterator[pa.Table]:
-    """The faces of some clips; published a row group an episode, and read so."""
+def _faces(workspace: Workspace, clip_ids: frozenset[str]) -> Iterator[pa.Table]:
+    """The faces of some clips, and whose they are; published a row group an episode, and read so.
+
+    Persons who were deleted have no identity, so nobody says who they are.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     wanted = pa.array(sorted(clip_ids), pa.string())
+    known = workspace.tables / f"{Identity.table}.parquet"
+    identities = read_table(known, ["track_id", "person_id"])
     columns = {"item_id": "clip_id", "face": "track_id"}
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(workspace.tables / f"{ClipBox.table}.parquet") as file:
         for number in range(file.num_row_groups):
             boxes = file.read_row_group(number)
             boxes = boxes.filter(pc.is_in(boxes["clip_id"], wanted))
+            whose = pc.index_in(boxes["track_id"], identities["track_id"])
+            boxes = boxes.append_column("person_id", identities["person_id"].take(whose))
             target = schema(ItemFace)
             yield pa.table(
                 [boxes[columns.get(name, name)].combine_chunks() for name in target.names], target

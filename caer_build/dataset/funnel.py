@@ -65,3 +65,15 @@ def funnel(clips: Sequence[Clip], labels: Sequence[Label]) -> list[Step]:
             lose(status, statuses[status], _WHY[status])
     reach("labelled", "clips with a label")
     return steps
+
+
+def to_data_set(steps: Sequence[Step], n_left_out: int) -> list[Step]:
+    """The rest of the way of labelled clips.
+
+    Args:
+        steps: of :func:`funnel`.
+        n_left_out: labelled clips to which no split was given.
+    """
+    n_left = steps[-1].n_left - n_left_out
+    lost = Step("left out", n_left_out, n_left, "would have stood in two splits")
+    return [*steps, *([lost] if n_left_out else []), Step("data set", 0, n_left, "in a split")]

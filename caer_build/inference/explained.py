@@ -97,7 +97,12 @@ def _shown(file: Path, at_s: float | None, n_ticks: int, rate: float) -> list[Sh
         return list(frames_of(file.parent, Item(file.name, "still", file.name, None, None)))
     item = Item(file.name, "clip", file.name, None, None)
     total = sum(s.n_ticks for s in frames_of(file.parent, item, rate))
-    middle = total // 2 if at_s is None else min(total - 1, max(0, round(at_s * rate)))
+    if at_s is not None and at_s * rate >= total:
+        raise DatasetError(
+            f"{file} ends at {total / rate:.1f} s, before the {at_s:g} s of --at.",
+            "Give an earlier moment.",
+        )
+    middle = total // 2 if at_s is None else min(total - 1, round(at_s * rate))
     first = max(0, min(middle - n_ticks // 2, total - n_ticks))
     return list(_between(frames_of(file.parent, item, rate), first, first + n_ticks))
 

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caer_build.arrow import to_table
+from caer_build.arrow import schema, to_table
 from caer_build.caernet.framestore import in_parts
 from caer_build.caernet.windows import RATE
 from caer_build.errors import DatasetError
@@ -109,6 +109,7 @@ def with_faces(
 def _key(root: Path, items: Sequence[Item], detector: DetectorName, rate: float) -> str:
     """Another file, detector or way to track is another search; labels and splits are not."""
     looks = [_described(detector), LOOKS_A_SECOND, rate, SURELY.model_dump(), WEAKLY.model_dump()]
+    looks.append(schema(ItemFace).names)
     files = []
     for item in items:
         stat = _stat(root, item)

@@ -74,6 +74,10 @@ def _shared_frames(items: Sequence[Item]) -> list[Finding]:
                  examples)  # fmt: skip
 
 
+def _by_face(row: tuple[str, str, str | None]) -> tuple[str, str]:
+    return row[:2]
+
+
 def _by_place(entry: tuple[int, int, Item]) -> tuple[int, int, str]:
     return entry[0], entry[1], entry[2].item_id
 
@@ -84,13 +88,13 @@ def _seen_elsewhere(items: Sequence[Item], faces: Iterable[pa.Table]) -> list[Fi
     home = _splits_by(items, "person_id")
     split_of = {item.item_id: item.split for item in items if item.split is not None}
     examples = []
+    names = ["item_id", "face", "person_id"]
     for table in faces:
-        pairs = table.select(["item_id", "face"]).group_by(["item_id", "face"]).aggregate([])
-        for item_id, face in sorted(
-            zip(pairs["item_id"].to_pylist(), pairs["face"].to_pylist(), strict=True)
-        ):
-            person, split = person_of.get(face), split_of.get(item_id)
-            if person is None or split is None or split in home[person]:
+        there = table.select(names).group_by(names).aggregate([])
+        columns = [there[name].to_pylist() for name in names]
+        for item_id, face, said in sorted(zip(*columns, strict=True), key=_by_face):
+            person, split = said or person_of.get(face), split_of.get(item_id)
+            if person is None or split is None or not home[person] or split in home[person]:
                 continue
             where = " and ".join(s for s in SPLITS if s in home[person])
             examples.append(f"{person} of {where} is seen in {item_id} ({split})")

@@ -157,6 +157,7 @@ def _annotation(item: Item, face: ItemFace) -> Told:
         "face": face.face,
         "is_target": face.is_target,
         "interpolated": face.interpolated,
+        "person_id": face.person_id,
     }
 
 

@@ -128,7 +128,13 @@ def _columns(kind: ItemKind) -> pa.Schema:
 
     box = pa.list_(pa.float32())
     face = pa.struct(
-        {"face": pa.string(), "is_target": pa.bool_(), "box": box, "interpolated": pa.bool_()}
+        {
+            "face": pa.string(),
+            "is_target": pa.bool_(),
+            "box": box,
+            "interpolated": pa.bool_(),
+            "person_id": pa.string(),
+        }
     )
     votes = pa.struct([field for field in schema(CountedVote) if field.name != "clip_id"])
     # The label says the emotion.

@@ -112,6 +112,7 @@ def _faces_told(item: Item, faces: Sequence[ItemFace]) -> Told:
                 "is_target": face.is_target,
                 "box": place,
                 "interpolated": face.interpolated,
+                "person_id": face.person_id,
             }
         )
         if face.is_target:
