@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from caer_build.errors import ProbeError
+from caer_build.media.cut import CutResult
 from caer_build.media.probe import read_headers
 from caer_build.media.sound import SoundReader
 from caer_build.media.verify import AAC_FRAME_SAMPLES, verify_clip
@@ -110,13 +111,18 @@ def test_sound_that_a_file_has_late_is_late_in_it(tmp_path: Path) -> None:
         assert second_s == pytest.approx(1.0 + kind.late_s, abs=1e-3)
 
 
-def test_silence_follows_sound_that_ends_early(tmp_path: Path) -> None:
-    seen = scan(KINDS["audio shorter than video"].make(tmp_path))
-    [made] = seen.cut(tmp_path, (20, 50))
+def loudness(made: CutResult) -> np.ndarray:
+    """Of each sample of a clip's first channel."""
     audio = read_headers(made.out).audio
     assert audio is not None
     with SoundReader(made.out, audio) as reader:
-        heard = np.abs(reader.read(0.0, made.length_s)[:, 0])
+        return np.abs(reader.read(0.0, made.length_s)[:, 0])
+
+
+def test_silence_follows_sound_that_ends_early(tmp_path: Path) -> None:
+    seen = scan(KINDS["audio shorter than video"].make(tmp_path))
+    [made] = seen.cut(tmp_path, (20, 50))
+    heard = loudness(made)
     ends = round((SHORT_SOUND_S - 20 / RATE) * 48_000)
     assert heard[ends - 1000 : ends].max() > 0.3
     assert heard[ends + AAC_FRAME_SAMPLES :].max() < 1e-3
@@ -125,10 +131,7 @@ def test_silence_follows_sound_that_ends_early(tmp_path: Path) -> None:
 def test_silence_precedes_sound_that_begins_late(tmp_path: Path) -> None:
     seen = scan(KINDS["audio that begins late"].make(tmp_path))
     [made] = seen.cut(tmp_path, (0, 30))
-    audio = read_headers(made.out).audio
-    assert audio is not None
-    with SoundReader(made.out, audio) as reader:
-        heard = np.abs(reader.read(0.0, made.length_s)[:, 0])
+    heard = loudness(made)
     begins = round(0.7 * 48_000)
     assert heard[: begins - AAC_FRAME_SAMPLES].max() < 1e-3
     assert heard[begins : begins + 1000].max() > 0.3

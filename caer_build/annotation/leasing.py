@@ -322,11 +322,14 @@ def take_back_one(connection: Connection, annotator_id: int, clip_id: str) -> No
 
 
 def _take_back(connection: Connection, annotator_id: int, clip_id: str | None) -> None:
-    for row in connection.execute(_HELD_BY_ANYBODY).all():
-        if row.annotator_id == annotator_id and clip_id in {None, row.clip_id}:
-            # A clip that was declined must not come back, whoever is at it: so this one waits.
-            connection.execute(_LOCK_CLIP, {"this_clip": row.clip_id})
-            _open(connection, row, _OPEN_OWN, {"me": annotator_id})
+    rows = connection.execute(_HELD_BY_ANYBODY).all()
+    mine = [r for r in rows if r.annotator_id == annotator_id and clip_id in {None, r.clip_id}]
+    # A clip that was declined must not come back, whoever is at it: so this waits, for all of them
+    # in one order before any slot is touched.
+    for name in sorted(row.clip_id for row in mine):
+        connection.execute(_LOCK_CLIP, {"this_clip": name})
+    for row in mine:
+        _open(connection, row, _OPEN_OWN, {"me": annotator_id})
 
 
 def _open(connection: Connection, row: t.AnyRow, how: Update, given: dict[str, int]) -> bool:
