@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,6 +27,7 @@ _FINDING = """() => {
     const part = (name) => root.querySelector(`[data-part=${name}]`);
     return %s;
 }"""
+_ALL = "part('player').innerText"
 
 
 @contextmanager
@@ -49,6 +50,32 @@ def launch(kind: Any, autoplay: str) -> Any:
         executable_path=program,
         args=["--no-sandbox", "--disable-gpu", f"--autoplay-policy={autoplay}"],
     )
+
+
+def passes(route: Any) -> None:
+    route.continue_()
+
+
+def is_lost(route: Any) -> None:
+    route.abort()
+
+
+class Wire:
+    """What becomes of a window's requests for one path.
+
+    It is laid before the page is opened: while a page lives, a request can slip past an
+    interception that is just being switched on.
+
+    Attributes:
+        fate: what is done with a request; at first it passes.
+    """
+
+    def __init__(self, page: Any, path: str) -> None:
+        self.fate: Callable[[Any], None] = passes
+        page.route(path, self._carry)
+
+    def _carry(self, route: Any) -> None:
+        self.fate(route)
 
 
 class Seat:
@@ -100,6 +127,10 @@ class Seat:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def wire(self, path: str) -> Wire:
+        """What carries the requests of this window for a path; to be asked for before it opens."""
+        return Wire(self.page, path)
+
     def part(self, name: str) -> Any:
         """An element of the player."""
         return self.page.locator(f"[data-part={name}]")
@@ -109,7 +140,11 @@ class Seat:
 
     def until(self, condition: str) -> None:
         """Waits for an expression of JavaScript, in which ``part(name)`` gives elements."""
-        self.page.wait_for_function(_FINDING % condition, polling=_LOOK_EVERY_MS)
+        try:
+            self.page.wait_for_function(_FINDING % condition, polling=_LOOK_EVERY_MS)
+        except Exception as error:
+            error.add_note(f"{self.page.url} shows: {self.page.evaluate(_FINDING % _ALL)}")
+            raise
 
     def until_view(self, name: str) -> None:
         self.until(f"part('player').dataset.view === '{name}'")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from annotator_app.tokens import SESSION_COOKIE
 from caer_build.annotation import tables as t
-from tests.player_seat import COUNT_TONES, PATIENCE_MS, WIDE, Seat
+from tests.player_seat import COUNT_TONES, PATIENCE_MS, WIDE, Seat, is_lost, passes
 from tests.serving import Browser, Served, answer_body, make_workspace, serving
 
 SAID = {"Bea": "Happy", "Cleo": "Surprise", "Dan": "Fear"}
@@ -112,7 +112,9 @@ def test_ties_are_decided_by_keys(browser: Any, served: Served) -> None:
 
 
 def test_a_decision_in_progress_outlives_a_reload(browser: Any, served: Served) -> None:
-    judge = seat_of(browser, served.member("Yusuf Demir", "adjudicator")).open()
+    judge = seat_of(browser, served.member("Yusuf Demir", "adjudicator"))
+    wire = judge.wire("**/api/ties/answer")
+    judge.open()
     clip = judge.clip
     judge.press("6", "g", "v")
     judge.page.reload()
@@ -126,11 +128,11 @@ def test_a_decision_in_progress_outlives_a_reload(browser: Any, served: Served) 
     assert "the sound on" in judge.text("missing")
     judge.press("v", "ArrowUp")
     judge.until_heard()
-    judge.page.route("**/api/ties/answer", lambda route: route.abort())
+    wire.fate = is_lost
     judge.press("Enter")
     judge.until_says("status", "Not saved yet")
     judge.page.on("dialog", lambda dialog: dialog.accept())
-    judge.page.unroute("**/api/ties/answer")
+    wire.fate = passes
     judge.page.reload()
     judge.until_view("answer")
     assert judge.clip != clip

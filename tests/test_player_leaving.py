@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from caer_build.annotation import tables as t
-from tests.player_seat import Seat
+from tests.player_seat import Seat, Wire, is_lost, passes
 from tests.player_server import Bench, bench
 
 
@@ -18,14 +18,18 @@ def door(seat: Seat) -> str:
     return seat.url.removesuffix("/bench")
 
 
-def answer_in_vain(seat: Seat) -> None:
-    """Sends an answer that does not get through."""
+def answer_in_vain(browser: Any, served: Bench) -> tuple[Seat, Wire]:
+    """Somebody who has sent an answer that did not get through."""
+    seat = Seat.at(browser, served)
+    wire = seat.wire("**/api/answer")
+    seat.open()
     seat.press("6", "g")
     seat.until_heard()
-    seat.page.context.route("**/api/answer", lambda route: route.abort())
+    wire.fate = is_lost
     seat.press("Enter")
     seat.until_says("status", "Not saved yet")
     seat.page.on("dialog", lambda dialog: dialog.accept())
+    return seat, wire
 
 
 def press_sign_out(seat: Seat) -> None:
@@ -59,15 +63,14 @@ def test_with_nothing_under_way_it_takes_one_press(browser: Any, tmp_path: Path)
 
 def test_what_has_not_arrived_is_sent_before(browser: Any, tmp_path: Path) -> None:
     with bench(tmp_path) as served:
-        seat = Seat.at(browser, served).open()
-        answer_in_vain(seat)
+        seat, wire = answer_in_vain(browser, served)
         press_sign_out(seat)
         words = seat.page.get_by_text("One answer did not reach the server.")
         words.wait_for()
         seat.page.screenshot(path=tmp_path / "sign-out-waiting.png")
         assert is_signed_in(seat)
         assert served.votes() == []
-        seat.page.context.unroute("**/api/answer")
+        wire.fate = passes
         seat.page.get_by_role("button", name="Try again").click()
         seat.page.wait_for_url("**/sign-in")
         assert not is_signed_in(seat)
@@ -82,14 +85,13 @@ def test_what_has_not_arrived_is_sent_before(browser: Any, tmp_path: Path) -> No
 def test_it_waits_in_the_browser_for_its_own_person(browser: Any, tmp_path: Path) -> None:
     with bench(tmp_path) as served:
         served.add_person()
-        seat = Seat.at(browser, served).open()
-        answer_in_vain(seat)
+        seat, wire = answer_in_vain(browser, served)
         press_sign_out(seat)
         seat.page.get_by_text("It stays in this browser").wait_for()
         seat.page.get_by_role("button", name="Sign out").click()
         seat.page.wait_for_url("**/sign-in")
         assert not is_signed_in(seat)
-        seat.page.context.unroute("**/api/answer")
+        wire.fate = passes
         served.sign_in(seat.page.context, 1)
         seat.page.goto(seat.url)
         seat.until_title("Sound check")
@@ -105,13 +107,12 @@ def test_it_waits_in_the_browser_for_its_own_person(browser: Any, tmp_path: Path
 def test_what_is_not_taken_any_more_is_said(browser: Any, tmp_path: Path) -> None:
     with bench(tmp_path, votes_per_clip=1) as served:
         served.add_person()
-        seat = Seat.at(browser, served).open()
-        answer_in_vain(seat)
+        seat, wire = answer_in_vain(browser, served)
         with served.office.database.writing() as connection:
             held = t.slot.c.annotator_id == served.people[0]
             connection.execute(t.slot.update().where(held).values(annotator_id=served.people[1]))
         seat.page.goto("about:blank")
-        seat.page.context.unroute("**/api/answer")
+        wire.fate = passes
         seat.page.goto(f"{door(seat)}/sign-out")
         seat.page.get_by_text("given to somebody else").wait_for()
         assert "(Sad)" in seat.page.locator("[data-part=words]").inner_text()

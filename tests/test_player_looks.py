@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.accessibility import faults
-from tests.player_seat import PHONE, WIDE, Seat
+from tests.player_seat import PHONE, WIDE, Seat, passes
 from tests.player_server import bench
 
 PRACTICE = [("Happy", "She laughs, and her voice rises at the end of each sentence.")]
@@ -34,6 +34,7 @@ def test_every_state(browser: Any, tmp_path: Path, theme: str, size: tuple[int, 
     ) as served:
         seat = Seat.at(browser, served, size=size, color_scheme=theme)
         seat.url += f"?theme={theme}"
+        wire = seat.wire("**/api/answer")
 
         def look(name: str) -> None:
             seat.page.screenshot(path=pictures / f"{name}.png")
@@ -103,11 +104,11 @@ def test_every_state(browser: Any, tmp_path: Path, theme: str, size: tuple[int, 
         seat.press("x")
         seat.until_heard()
         look("cannot-tell")
-        seat.page.route("**/api/answer", _lose_lease)
+        wire.fate = _lose_lease
         seat.press("Enter")
         seat.until_view("notice")
         look("lease-lost")
-        seat.page.unroute("**/api/answer")
+        wire.fate = passes
         seat.page.wait_for_timeout(400)
         seat.press("Enter")
         seat.page.evaluate("""() => {

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, insert
 
 from caer_build.annotation import tables as t
-from tests.player_seat import Seat
+from tests.player_seat import Seat, is_lost, passes
 from tests.player_server import Bench, bench
 
 
@@ -61,10 +61,12 @@ def test_an_answer_waits_for_a_server_that_is_away(browser: Any, tmp_path: Path)
 
 def test_an_answer_outlives_a_reload_and_a_closed_window(browser: Any, tmp_path: Path) -> None:
     with bench(tmp_path) as served:
-        seat = Seat.at(browser, served).open()
+        seat = Seat.at(browser, served)
+        wire = seat.wire("**/api/answer")
+        seat.open()
         seat.press("6", "g")
         seat.until_heard()
-        seat.page.route("**/api/answer", lambda route: route.abort())
+        wire.fate = is_lost
         seat.press("Enter")
         seat.until_says("status", "Not saved yet")
         assert served.votes() == []
@@ -77,14 +79,16 @@ def test_an_answer_outlives_a_reload_and_a_closed_window(browser: Any, tmp_path:
         other.page.goto(seat.url)
         other.until_view("answer")
         assert emotions(served) == ["Sad"]
-        seat.page.unroute("**/api/answer")
+        wire.fate = passes
         seat.until_view("answer")
         assert emotions(served) == ["Sad"]
 
 
 def test_a_lost_receipt_is_no_second_vote(browser: Any, tmp_path: Path) -> None:
     with bench(tmp_path) as served:
-        seat = Seat.at(browser, served).open()
+        seat = Seat.at(browser, served)
+        wire = seat.wire("**/api/answer")
+        seat.open()
         sent: list[Any] = []
 
         def lose(route: Any) -> None:
@@ -95,7 +99,7 @@ def test_a_lost_receipt_is_no_second_vote(browser: Any, tmp_path: Path) -> None:
             else:
                 route.continue_()
 
-        seat.page.route("**/api/answer", lose)
+        wire.fate = lose
         seat.label("2", "a")
         assert len(sent) == 3
         assert len(set(sent)) == 1
@@ -174,13 +178,15 @@ def test_a_session_that_ends_in_mid_answer(browser: Any, tmp_path: Path) -> None
 def test_another_person_in_the_same_window_begins_afresh(browser: Any, tmp_path: Path) -> None:
     with bench(tmp_path, lengths=(20,)) as served:
         second = served.add_person()
-        seat = Seat.at(browser, served).open()
+        seat = Seat.at(browser, served)
+        wire = seat.wire("**/api/answer")
+        seat.open()
         seat.press("7", "a")
         seat.until_heard()
-        seat.page.route("**/api/answer", lambda route: route.abort())
+        wire.fate = is_lost
         seat.press("Enter")
         seat.until_says("status", "Not saved yet")
-        seat.page.unroute("**/api/answer")
+        wire.fate = passes
         seat.page.on("dialog", lambda dialog: dialog.accept())
         served.stop()
         cookie = {"name": "caer_session", "value": second, "url": seat.url}
