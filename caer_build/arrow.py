@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -64,6 +64,14 @@ def read_table(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
     with pq.ParquetFile(file) as opened:
         return opened.read(columns)
+
+
+def rows_of(table: pa.Table, column: str, wanted: Collection[str]) -> pa.Table:
+    """The rows that have one of some values in a column of texts."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return table.filter(pc.is_in(table[column], pa.array(sorted(wanted), pa.string())))
 
 
 def from_table(record_type: type[R], table: pa.Table) -> list[R]:

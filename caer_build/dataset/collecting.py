@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from caer_build import __version__, overrides, pipeline
-from caer_build.arrow import read_table, schema
+from caer_build.arrow import read_table, rows_of, schema
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.funnel import funnel, to_data_set
 from caer_build.dataset.labels import made_of
@@ -30,7 +30,7 @@ from caer_build.records import (
 )
 from caer_build.stages import cutting
 from caer_build.store import Workspace, sha256_of
-from caer_build.tables import facts_of, has_table, read_published
+from caer_build.tables import facts_of, has_table, published_table, read_published
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,20 +62,19 @@ def collect(workspace: Workspace, kinds: Collection[ItemKind]) -> Catalogue:
     ]
     of_clip = {item.item_id: item for item in items}
     stills = _stills(workspace) if "still" in kinds else []
-    cuts = [cut for cut in read_published(workspace, Cut) if cut.clip_id in of_clip]
     used = {clip.episode_id for clip in clips}
-    files = {clip.clip_id: workspace.root / str(clip.file) for clip in clips}
+    files = {clip.clip_id: str(clip.file) for clip in clips}
     return Catalogue(
         facts=facts,
         items=(
             *(items if "clip" in kinds else ()),
             *(_still_item(still, of_clip[still.clip_id]) for still in stills),
         ),
-        votes=tuple(v for v in read_published(workspace, CountedVote) if v.clip_id in of_clip),
-        cuts=tuple(sorted(cuts, key=_clip_id)),
+        votes=rows_of(published_table(workspace, CountedVote), "clip_id", of_clip),
+        cuts=rows_of(published_table(workspace, Cut), "clip_id", of_clip).sort_by("clip_id"),
         episodes=tuple(episodes[episode_id] for episode_id in sorted(used)),
         faces=lambda: _faces(workspace, frozenset(of_clip)),
-        clip_file=files.__getitem__,
+        clip_file=lambda clip_id: workspace.root / files[clip_id],
     )
 
 
@@ -215,14 +214,12 @@ def _faces(workspace: Workspace, clip_ids: frozenset[str]) -> Iterator[pa.Table]
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    wanted = pa.array(sorted(clip_ids), pa.string())
     known = workspace.tables / f"{Identity.table}.parquet"
     identities = read_table(known, ["track_id", "person_id"])
     columns = {"item_id": "clip_id", "face": "track_id"}
     with pq.ParquetFile(workspace.tables / f"{ClipBox.table}.parquet") as file:
         for number in range(file.num_row_groups):
-            boxes = file.read_row_group(number)
-            boxes = boxes.filter(pc.is_in(boxes["clip_id"], wanted))
+            boxes = rows_of(file.read_row_group(number), "clip_id", clip_ids)
             whose = pc.index_in(boxes["track_id"], identities["track_id"])
             boxes = boxes.append_column("person_id", identities["person_id"].take(whose))
             target = schema(ItemFace)
@@ -231,5 +228,5 @@ def _faces(workspace: Workspace, clip_ids: frozenset[str]) -> Iterator[pa.Table]
             )
 
 
-def _clip_id(row: Clip | Cut) -> str:
-    return row.clip_id
+def _clip_id(clip: Clip) -> str:
+    return clip.clip_id

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from caer_build.dataset.abreast import abreast
 from caer_build.errors import IntegrityError
 from caer_build.faces import sharpness
 from caer_build.media.decode import Decoder
@@ -102,16 +102,9 @@ def looks_of(
         return clip.clip_id, looks
 
     (workspace.root / FOLDER).mkdir(exist_ok=True)
-    with ThreadPoolExecutor(jobs) as pool:
-        running = [pool.submit(work, clip) for clip in todo]
-        try:
-            for done in as_completed(running):
-                clip_id, looks = done.result()
-                found[clip_id] = looks
-                tell(len(found), len(clips))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for clip_id, looks in abreast(work, todo, jobs):
+        found[clip_id] = looks
+        tell(len(found), len(clips))
     _forget_others(workspace, {clip.key for clip in clips})
     return found
 

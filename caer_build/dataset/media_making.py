@@ -6,9 +6,9 @@ import hashlib
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from caer_build.dataset.abreast import abreast
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.drafts import Draft, Made
 from caer_build.errors import DatasetError, IntegrityError, MediaError
@@ -34,7 +34,8 @@ def make(catalogue: Catalogue, items: Sequence[Item], draft: Draft, jobs: int, t
         if not draft.stands(item.item_id):
             todo[str(item.clip_id)].append(item)
     n_done = len(items) - sum(map(len, todo.values()))
-    digests = {cut.clip_id: cut.clip_sha256 for cut in catalogue.cuts}
+    cuts = (catalogue.cuts[column].to_pylist() for column in ("clip_id", "clip_sha256"))
+    digests = dict(zip(*cuts, strict=True))
     tell(n_done, len(items))
 
     def work(clip_id: str) -> int:
@@ -45,15 +46,9 @@ def make(catalogue: Catalogue, items: Sequence[Item], draft: Draft, jobs: int, t
                 draft.note(made)
         return len(todo[clip_id])
 
-    with ThreadPoolExecutor(jobs) as pool:
-        running = [pool.submit(work, clip_id) for clip_id in sorted(todo)]
-        try:
-            for done in as_completed(running):
-                n_done += done.result()
-                tell(n_done, len(items))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for n_more in abreast(work, sorted(todo), jobs):
+        n_done += n_more
+        tell(n_done, len(items))
 
 
 def _prove(clip: Path, sha256: str) -> None:

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from caer_build.arrow import from_table, schema, to_table
+from caer_build.arrow import from_table, read_table, rows_of, schema, to_table
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.errors import DatasetError
 from caer_build.records import CountedVote, Cut, Episode, Item, ItemFace
@@ -44,8 +44,8 @@ def write_tables(dataset: Path, catalogue: Catalogue, items: Sequence[Item]) -> 
     write_rows(dataset, Item, items)
     clips = {str(item.clip_id) for item in items}
     used = {str(item.episode_id) for item in items}
-    write_rows(dataset, CountedVote, (v for v in catalogue.votes if v.clip_id in clips))
-    write_rows(dataset, Cut, (cut for cut in catalogue.cuts if cut.clip_id in clips))
+    for record_type, rows in ((CountedVote, catalogue.votes), (Cut, catalogue.cuts)):
+        _write(dataset, record_type, rows_of(rows, "clip_id", clips))
     write_rows(dataset, Episode, (e for e in catalogue.episodes if e.episode_id in used))
     _write_faces(table_file(dataset, ItemFace), catalogue, items)
 
@@ -60,15 +60,31 @@ def write_rows(dataset: Path, record_type: type, rows: Iterable[Any]) -> None:
             writer.write_table(to_table(record_type, some))
 
 
+def _write(dataset: Path, record_type: type, table: pa.Table) -> None:
+    """Replace a table of a data set; what the rows say of where they were made stays there."""
+    import pyarrow.parquet as pq
+
+    plain = table.replace_schema_metadata(None)
+    place = table_file(dataset, record_type)
+    pq.write_table(plain, place, row_group_size=_ROW_GROUP, compression="zstd")
+
+
 def read_rows(dataset: Path, record_type: type[R]) -> list[R]:
     """All rows of a table of a data set.
 
     Raises:
         DatasetError: if it is not there.
     """
-    import pyarrow.parquet as pq
+    return from_table(record_type, whole_table(dataset, record_type))
 
-    return from_table(record_type, pq.read_table(_there(dataset, record_type)))
+
+def whole_table(dataset: Path, record_type: type) -> pa.Table:
+    """A table of a data set.
+
+    Raises:
+        DatasetError: if it is not there.
+    """
+    return read_table(_there(dataset, record_type))
 
 
 def faces_of(dataset: Path, item_ids: Collection[str]) -> dict[str, list[ItemFace]]:
@@ -77,8 +93,6 @@ def faces_of(dataset: Path, item_ids: Collection[str]) -> dict[str, list[ItemFac
     One row group after the other is looked through, and those that say that they hold none of the
     items are not read: a filter of pyarrow's would read them all, and have many in memory.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     found: dict[str, list[ItemFace]] = {item_id: [] for item_id in item_ids}
@@ -92,8 +106,7 @@ def faces_of(dataset: Path, item_ids: Collection[str]) -> dict[str, list[ItemFac
                 and not _any_within(wanted, said.min, said.max)
             ):
                 continue
-            rows = file.read_row_group(number)
-            rows = rows.filter(pc.is_in(rows["item_id"], pa.array(wanted, pa.string())))
+            rows = rows_of(file.read_row_group(number), "item_id", wanted)
             for face in from_table(ItemFace, rows):
                 found[face.item_id].append(face)
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from caer_build import sources
 from caer_build.dataset import metadata
+from caer_build.dataset.abreast import abreast
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.exporting import facts_of
 from caer_build.errors import DatasetError, IntegrityError, SchemaError
@@ -85,8 +85,8 @@ class MediaFreeSet:
         return Catalogue(
             facts=self.facts,
             items=self.items,
-            votes=tuple(metadata.read_rows(self.folder, CountedVote)),
-            cuts=self.cuts,
+            votes=metadata.whole_table(self.folder, CountedVote),
+            cuts=metadata.whole_table(self.folder, Cut),
             episodes=self.episodes,
             faces=lambda: metadata.face_tables(self.folder),
             clip_file=lambda clip_id: clips / f"{clip_id}{suffix}",
@@ -148,15 +148,9 @@ def cut_again(
             _cut(batch, files[episode_id], dataset, clips, timestamps_repaired[episode_id])
         return len(batch)
 
-    with ThreadPoolExecutor(jobs) as pool:
-        running = [pool.submit(cut, batch) for batch in _batches(todo)]
-        try:
-            for done in as_completed(running):
-                n_done += done.result()
-                tell(n_done, len(dataset.cuts))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for n_more in abreast(cut, _batches(todo), jobs):
+        n_done += n_more
+        tell(n_done, len(dataset.cuts))
 
 
 def _is_there(file: Path, cut: Cut) -> bool:

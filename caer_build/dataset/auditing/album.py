@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from caer_build.dataset.abreast import abreast
 from caer_build.dataset.auditing.descriptors import LENGTH, describe
 from caer_build.dataset.auditing.matching import Pictures
 from caer_build.dataset.auditing.opening import Opened, open_shelf, shelves
 from caer_build.dataset.auditing.thumbnails import Thumbnails, packed, thumbnail
 from caer_build.records import Item
-
-_AHEAD = 2
-"""shelves a worker may be ahead of who takes what it found"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def album_of(
     look_of: list[int] = []
     with tempfile.TemporaryFile() as numbers, tempfile.TemporaryFile() as kept:
         thumbs = Thumbnails(kept)
-        for found in _looked(root, shelves(items), jobs):
+        for found in abreast(partial(_look_at, root), shelves(items), jobs):
             for look, descriptors, small in found:
                 look_of += [len(looks)] * len(small)
                 looks.append(look)
@@ -90,20 +87,6 @@ def album_of(
 
 Seen = tuple[Look, npt.NDArray[np.float16], list[bytes]]
 """what an item is, and the descriptors (n, 2, 72) and packed thumbnails of its pictures"""
-
-
-def _looked(root: Path, several: Sequence[Sequence[Item]], jobs: int) -> Iterator[list[Seen]]:
-    running: deque[Future[list[Seen]]] = deque()
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            for items in several:
-                running.append(pool.submit(_look_at, root, items))
-                if len(running) > jobs * _AHEAD:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _look_at(root: Path, items: Sequence[Item]) -> list[Seen]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -45,7 +46,8 @@ def _bar(dark: npt.NDArray[np.bool_], mean: npt.NDArray[np.float64]) -> int:
 
 
 class Thumbnails:
-    """Thumbnails in a file, each as a JPEG of about 4 kB."""
+    """Thumbnails in a file, each as a JPEG of about 4 kB; they are read from several threads, and
+    not mapped: what was looked at once would stay in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -63,11 +65,10 @@ class Thumbnails:
     def settle(self) -> None:
         """All are there: from here on they are only read."""
         self._file.flush()
-        size = self._ends[-1]
-        self._data = np.memmap(self._file, np.uint8, "r", shape=(size,)) if size else np.empty(0)
 
     def __getitem__(self, index: int) -> Thumbnail:
-        data = self._data[self._ends[index] : self._ends[index + 1]]
+        start, end = self._ends[index : index + 2]
+        data = np.frombuffer(os.pread(self._file.fileno(), end - start, start), np.uint8)
         return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
