@@ -241,6 +241,18 @@ def test_a_chain_of_overlapping_clips_is_one() -> None:
     assert bonds(examples, group_ids(examples, "person"))["c"] == {"a", "b", "c"}
 
 
+@pytest.mark.parametrize("by", ["person", "clip"])
+def test_a_bridge_takes_no_neighbour_with_it(by: By) -> None:
+    spans = {"a": (0, 10), "bridge": (5, 25), "beside": (12, 18), "d": (20, 30)}
+    examples = [
+        Example(name, "Sad", "s", "e", name, frozenset({name}), *span)
+        for name, span in spans.items()
+    ]
+    plan = split(examples, by, earlier={"a": "train", "d": "test"})
+    assert [row.clip_id for row in plan.left_out] == ["bridge"]
+    assert_no_leak(examples, plan, by)
+
+
 def test_the_seed_decides_among_equals() -> None:
     examples = many_shows(20)
     assert splits_of(split(examples, seed=0)) != splits_of(split(examples, seed=1))

@@ -59,6 +59,25 @@ def sharing_frames(examples: Iterable[Example]) -> dict[str, str]:
     return first_of
 
 
+def bridging(examples: Iterable[Example], earlier: Mapping[str, str]) -> set[str]:
+    """The clips that share frames with clips of two splits.
+
+    Args:
+        earlier: the split of clips that stand, by clip_id; none of these is a bridge.
+    """
+    episodes: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        episodes[example.episode_id].append(example)
+    found = set()
+    for one in episodes.values():
+        standing = [example for example in one if example.clip_id in earlier]
+        for late in one:
+            touched = {earlier[e.clip_id] for e in standing if _overlap(e, late)}
+            if late.clip_id not in earlier and len(touched) > 1:
+                found.add(late.clip_id)
+    return found
+
+
 def group_ids(examples: Sequence[Example], by: By) -> dict[str, str]:
     """The group of each clip."""
     if by == "clip":
@@ -81,6 +100,10 @@ def bonds(examples: Sequence[Example], groups: Mapping[str, str]) -> dict[str, f
     return {
         e.clip_id: frozenset(chains[first_of[e.clip_id]] | (e.people & known)) for e in examples
     }
+
+
+def _overlap(one: Example, other: Example) -> bool:
+    return one.start_frame < other.end_frame and other.start_frame < one.end_frame
 
 
 def _by_place(example: Example) -> tuple[int, int, str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from caer_build.dataset.assigning import assign
-from caer_build.dataset.grouping import STRICTEST_FIRST, By, Example, bonds, group_ids
+from caer_build.dataset.grouping import STRICTEST_FIRST, By, Example, bonds, bridging, group_ids
 from caer_build.dataset.plans import SplitPlan, described, taken
 from caer_build.errors import GroupLeak, SplitError
 from caer_build.records import EMOTIONS, SPLITS, SplitAssignment
@@ -68,14 +68,16 @@ def _plan(
 ) -> SplitPlan:
     ordered = sorted(examples, key=lambda e: e.clip_id)
     # What stands is bound by what stood with it: a clip that comes later and shares frames with
-    # two splits is left out, and moves neither.
+    # two splits is left out, and neither moves one of them nor takes another one with it.
     stood = [example for example in ordered if example.clip_id in earlier]
-    groups = group_ids(ordered, by) | group_ids(stood, by)
+    bridges = bridging(ordered, earlier)
+    rest = [example for example in ordered if example.clip_id not in bridges]
+    groups = group_ids(ordered, by) | group_ids(rest, by) | group_ids(stood, by)
     fixed = _fixed(groups, earlier)
-    bound, barred = _unbarred(bonds(ordered, groups) | bonds(stood, groups), fixed, earlier)
+    bound, barred = _unbarred(bonds(rest, groups) | bonds(stood, groups), fixed, earlier)
     counts: dict[str, list[int]] = defaultdict(lambda: [0] * len(EMOTIONS))
     between: Counter[tuple[str, str]] = Counter()
-    for example in ordered:
+    for example in rest:
         if groups[example.clip_id] not in barred:
             counts[groups[example.clip_id]][EMOTIONS.index(example.emotion)] += 1
             between.update(combinations(sorted(bound[example.clip_id]), 2))
@@ -83,7 +85,7 @@ def _plan(
 
     def row(clip_id: str) -> SplitAssignment:
         group = groups[clip_id]
-        if group in barred or len({splits[g] for g in bound[clip_id]}) > 1:
+        if clip_id in bridges or group in barred or len({splits[g] for g in bound[clip_id]}) > 1:
             return SplitAssignment(clip_id, None, group, _BRIDGE)
         where = SPLITS[splits[group]]
         if earlier.get(clip_id, where) != where:
