@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -54,7 +54,7 @@ STAGES: tuple[Stage[Any], ...] = (
 )
 WRITERS = {artifact.name: stage for stage in STAGES for artifact in stage.writes}
 _OF_SHOWS = {stage.name for stage in STAGES if stage.scope == "show"}
-RECIPE = "recipe.json"
+RECIPE, _UNREAD = "recipe.json", "unread"
 State = Literal["done", "stale", "failed", "missing"]
 
 
@@ -162,13 +162,14 @@ class Build:
         """
         began = time.perf_counter()
         self.workspace.sweep()
-        plain = {"name": self.recipe.name, "until": self.until, "settings": self.recipe.as_dict()}
-        write_json(self.workspace.root / RECIPE, plain)
         for path, reason in self.register.unreadable:
             message = f"Cannot read {printable(str(path))}: {reason}."
             remedy = "Check the file and its permissions."
             name = printable(path.stem)
             self.failures.append(Failure(name, "ingest", "ProbeError", message, remedy))
+        plain = {"name": self.recipe.name, "until": self.until, "settings": self.recipe.as_dict()}
+        unread = [asdict(failure) for failure in self.failures]
+        write_json(self.workspace.root / RECIPE, {**plain, _UNREAD: unread})
         waiting = [
             (stage, unit, sources)
             for stage in stages_until(self.until)
@@ -303,6 +304,13 @@ def last_recipe(workspace: Workspace) -> tuple[Recipe, str | None]:
         raise StoreError(f"Nothing was built in {workspace.root} yet.", "Run `caer build`.")
     saved = read_json(path)
     return recipes.validated(STAGES, saved["name"], saved["settings"], saved=True), saved["until"]
+
+
+def unread(workspace: Workspace) -> list[Failure]:
+    """The files that the last build was given and could not read: no episode is known of them."""
+    path = workspace.root / RECIPE
+    said = read_json(path).get(_UNREAD, []) if path.is_file() else []
+    return [Failure(**failure) for failure in said]
 
 
 def status(workspace: Workspace, sources: Sequence[Source]) -> dict[tuple[str, str], State]:

@@ -36,11 +36,13 @@ def status(work: Work, as_json: AsJson = False) -> None:
 
     workspace = Workspace.open(work.absolute())
     known = sources.register(workspace).sources
-    states = pipeline.status(workspace, known)
+    states, unread = pipeline.status(workspace, known), pipeline.unread(workspace)
     if as_json:
         by_unit: dict[str, dict[str, str]] = {}
         for (name, unit), state in states.items():
             by_unit.setdefault(unit, {})[name] = state
+        for failure in unread:
+            by_unit.setdefault(failure.unit, {failure.stage: "failed"})
         typer.echo(json.dumps(by_unit, indent=1))
         return
     from rich.console import Console
@@ -55,11 +57,11 @@ def status(work: Work, as_json: AsJson = False) -> None:
         for line in table(scope, stages, states, console.width if console.is_terminal else None):
             console.print(line)
         console.print()
-    for (name, unit), state in states.items():
-        failure = workspace.failure(name, unit)
-        if state == "failed" and failure is not None:
-            said = escape(f"{failure['message']} {failure['remedy']}")
-            console.print(f"[red]{escape(unit)}[/] at {name}: {said}")
+    kept = [workspace.failure(*at) for at, state in states.items() if state == "failed"]
+    failed = [pipeline.Failure(**failure) for failure in kept if failure is not None]
+    for failure in (*failed, *unread):
+        said = escape(f"{failure.message} {failure.remedy}")
+        console.print(f"[red]{escape(failure.unit)}[/] at {failure.stage}: {said}")
 
 
 def explain(
