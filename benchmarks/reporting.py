@@ -38,6 +38,8 @@ _PACKAGES = (
     "webdataset",
     "pycocotools",
 )
+Cells = dict[tuple[str, str], dict[str, float]]
+"""values by metric, by set and system"""
 
 
 @dataclass(frozen=True)
@@ -203,19 +205,17 @@ def _versions() -> dict[str, str]:
 
 
 def tables() -> str:
-    """The Markdown tables of all results: a block a benchmark, a line a set and system, or where
-    there are many metrics a line a metric."""
+    """The Markdown tables of all results: a block a benchmark, a table for systems of which the
+    same is told, a line a set and system, or where there are many metrics a line a metric."""
     return "\n".join(_table(json.loads(f.read_text())) for f in sorted(RESULTS.glob("*.json")))
 
 
 def _table(document: dict[str, Any]) -> str:
     rows: Sequence[dict[str, Any]] = document["rows"]
-    metrics = list(dict.fromkeys(r["metric"] for r in rows))
     units = {r["metric"]: r["unit"] for r in rows}
-    cells: dict[tuple[str, str], dict[str, float]] = {}
+    cells: Cells = {}
     for r in rows:
         cells.setdefault((r["set"], r["system"]), {})[r["metric"]] = r["value"]
-    heads = [f"{m} ({units[m]})" if units[m] else m for m in metrics]
     lines = [
         f"### {document['name']}",
         "",
@@ -227,16 +227,37 @@ def _table(document: dict[str, Any]) -> str:
         + ".",
         "",
     ]
-    columns = [[_number(v[m]) if m in v else "" for m in metrics] for v in cells.values()]
-    if len(heads) > max(_WIDEST, len(cells)):
-        lines += _lines("metric", [f"{on}: {system}" for on, system in cells], heads,
-                        list(zip(*columns, strict=True)))  # fmt: skip
-    else:
-        names = [f"{on} | {system}" for on, system in cells]
-        lines += _lines("set | system", heads, names, columns)
+    for number, alike in enumerate(_alike(cells)):
+        lines += ([""] if number else []) + _one_table(alike, units)
     for failed in document.get("failures", []):
         lines += ["", f"Not measured: {failed['what']} ({failed['error']})."]
     return "\n".join([*lines, ""])
+
+
+def _alike(cells: Cells) -> list[Cells]:
+    """Systems of which mostly the same is told stand in one table: others would leave it empty."""
+    several: list[Cells] = []
+    for name, values in cells.items():
+        for one in several:
+            there = {metric for told in one.values() for metric in told}
+            if 2 * len(there & values.keys()) >= min(len(there), len(values)):
+                one[name] = values
+                break
+        else:
+            several.append({name: values})
+    return several
+
+
+def _one_table(cells: Cells, units: Mapping[str, str]) -> list[str]:
+    metrics = list(dict.fromkeys(metric for told in cells.values() for metric in told))
+    heads = [f"{m} ({units[m]})" if units[m] else m for m in metrics]
+    values = [[_number(v[m]) if m in v else "" for m in metrics] for v in cells.values()]
+    sets = list(dict.fromkeys(on for on, _ in cells))
+    if len(heads) <= max(_WIDEST, len(cells)):
+        return _lines("set | system", heads, [f"{on} | {system}" for on, system in cells], values)
+    names = [system if len(sets) == 1 else f"{on}: {system}" for on, system in cells]
+    corner = sets[0] if len(sets) == 1 else "metric"
+    return _lines(corner, names, heads, list(zip(*values, strict=True)))
 
 
 def _lines(
@@ -251,6 +272,8 @@ def _lines(
 
 
 def _number(value: float) -> str:
+    if 0 < abs(value) < 0.001:
+        return f"{value:.1g}"
     if abs(value) < 10:
         return f"{value:.3f}"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"

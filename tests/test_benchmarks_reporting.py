@@ -141,6 +141,27 @@ def test_many_metrics_stand_below_one_another(
     rows = [Row("gpu", s, f"m{k}", k / 100, "") for s in ("ours", "plain") for k in range(31)]
     reporting.write("training", "P.", rows)
     table = reporting.tables()
-    assert "| metric | gpu: ours | gpu: plain |" in table
+    assert "| gpu | ours | plain |" in table
     assert "| --- | ---: | ---: |" in table
     assert "| m7 | 0.070 | 0.070 |" in table
+
+
+def test_systems_of_which_other_things_are_told_have_a_table_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "RESULTS", tmp_path)
+    accuracies = [
+        Row("world", system, metric, 0.5)
+        for system in ("face", "both")
+        for metric in ("accuracy", "accuracy.low")
+    ]
+    rows = [
+        *accuracies, Row("world", "both", "rate", 0.0003, "lr"),
+        Row("world", "both - face", "difference", 3.25, "points"),
+    ]  # fmt: skip
+    reporting.write("controlled", "P.", rows)
+    first, second = reporting.tables().split("\n\n")[3:5]
+    assert "| set | system | accuracy | accuracy.low | rate (lr) |" in first
+    assert "| world | both | 0.500 | 0.500 | 0.0003 |" in first
+    assert "both - face" not in first
+    assert second.split("\n")[0] == "| set | system | difference (points) |"

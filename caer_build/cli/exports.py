@@ -4,6 +4,7 @@ one and the episodes."""
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,6 +76,7 @@ def export(
     from caer_build.dataset.layouts.choice import layout_of
     from caer_build.store import Workspace
 
+    _spare_memory()
     layout = layout_of(form, two_way=released, media=media, shard_items=shard_items)
     stated = {} if about is None else read_about(about)
     if not stated:
@@ -130,6 +132,7 @@ def rebuild(
     from caer_build.dataset.layouts.choice import layout_of
     from caer_build.dataset.rebuilding import MediaFreeSet, cut_again, find_episodes
 
+    _spare_memory()
     layout = layout_of(form, two_way=released, media=media, shard_items=shard_items)
     dataset = MediaFreeSet.open(media_free)
     if dataset.other_versions is not None:
@@ -151,6 +154,12 @@ def rebuild(
         )
     shutil.rmtree(clips)
     _report(made, layout, as_json)
+
+
+def _spare_memory() -> None:
+    """Before Arrow is imported: its own allocators keep what a table took, the system's gives it
+    to whatever comes next."""
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 def _report(made: Exported, layout: Layout, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
@@ -121,8 +120,6 @@ def _options(
 
 def main() -> None:
     """Run the command line; every error becomes a sentence and an exit code."""
-    # Arrow's own allocators keep what a table took; the system's gives it to what comes next.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         app()
     except SystemExit as end:
