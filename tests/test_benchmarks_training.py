@@ -47,7 +47,7 @@ def figures(rows: list[Row | Failure]) -> dict[tuple[str, str], float]:
     return {(row.system, row.metric): row.value for row in rows if isinstance(row, Row)}
 
 
-@pytest.mark.parametrize("has_bf16", [True, False])
+@pytest.mark.parametrize("has_bf16", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_it_runs_and_its_ratios_are_those_of_its_rates(
     bare: Path, monkeypatch: pytest.MonkeyPatch, has_bf16: bool
 ) -> None:

@@ -25,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("about")(about_template)
 
 
+_ALLOCATOR = "ARROW_DEFAULT_MEMORY_POOL"
 Out = Annotated[Path, typer.Option("--out", "-o", help="The data set's folder.")]
 Form = Annotated[
     str,
@@ -157,9 +158,16 @@ def rebuild(
 
 
 def _spare_memory() -> None:
-    """Before Arrow is imported: its own allocators keep what a table took, the system's gives it
-    to whatever comes next."""
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    """Have Arrow allocate as everybody does: its own allocator, which it chooses once, when it is
+    first used, keeps what a table took, where the system's gives it to what comes next."""
+    chosen = os.environ.get(_ALLOCATOR)
+    os.environ.setdefault(_ALLOCATOR, "system")
+    import pyarrow as pa
+
+    pa.default_memory_pool()
+    if chosen is None:
+        # Of this process alone, and not of those that it starts.
+        del os.environ[_ALLOCATOR]
 
 
 def _report(made: Exported, layout: Layout, as_json: bool) -> None:
