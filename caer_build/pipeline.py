@@ -308,9 +308,8 @@ def last_recipe(workspace: Workspace) -> tuple[Recipe, str | None]:
 
 def unread(workspace: Workspace) -> list[Failure]:
     """The files that the last build was given and could not read: no episode is known of them."""
-    path = workspace.root / RECIPE
-    said = read_json(path).get(_UNREAD, []) if path.is_file() else []
-    return [Failure(**failure) for failure in said]
+    said = read_json(workspace.root / RECIPE)
+    return [Failure(**failure) for failure in said.get(_UNREAD, [])]
 
 
 def status(workspace: Workspace, sources: Sequence[Source]) -> dict[tuple[str, str], State]:

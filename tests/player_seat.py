@@ -140,9 +140,11 @@ class Seat:
 
     def until(self, condition: str) -> None:
         """Waits for an expression of JavaScript, in which ``part(name)`` gives elements."""
+        from playwright.sync_api import TimeoutError as WaitedInVain
+
         try:
             self.page.wait_for_function(_FINDING % condition, polling=_LOOK_EVERY_MS)
-        except Exception as error:
+        except WaitedInVain as error:
             error.add_note(f"{self.page.url} shows: {self.page.evaluate(_FINDING % _ALL)}")
             raise
 

@@ -33,7 +33,6 @@ def adjudicated(ballots: Sequence[Ballot], **said: str) -> list[Ballot]:
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Compared]:
-    pytest.importorskip("crowdkit")
     given = adjudicated(BALLOTS, sure_two="Fear", unsure_two="Sad", three_ways="Sad")
     return {row.rule: row for row in compare(given)}
 

@@ -46,10 +46,7 @@ def sharing_frames(examples: Iterable[Example]) -> dict[str, str]:
                                     |--d--|                           d
     """
     first_of: dict[str, str] = {}
-    episodes: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        episodes[example.episode_id].append(example)
-    for one in episodes.values():
+    for one in _by_episode(examples):
         head, reached = "", -1
         for example in sorted(one, key=_by_place):
             if example.start_frame >= reached:
@@ -65,11 +62,8 @@ def bridging(examples: Iterable[Example], earlier: Mapping[str, str]) -> set[str
     Args:
         earlier: the split of clips that stand, by clip_id; none of these is a bridge.
     """
-    episodes: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        episodes[example.episode_id].append(example)
     found = set()
-    for one in episodes.values():
+    for one in _by_episode(examples):
         standing = [example for example in one if example.clip_id in earlier]
         for late in one:
             touched = {earlier[e.clip_id] for e in standing if _overlap(e, late)}
@@ -100,6 +94,13 @@ def bonds(examples: Sequence[Example], groups: Mapping[str, str]) -> dict[str, f
     return {
         e.clip_id: frozenset(chains[first_of[e.clip_id]] | (e.people & known)) for e in examples
     }
+
+
+def _by_episode(examples: Iterable[Example]) -> list[list[Example]]:
+    episodes: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        episodes[example.episode_id].append(example)
+    return list(episodes.values())
 
 
 def _overlap(one: Example, other: Example) -> bool:
