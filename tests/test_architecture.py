@@ -25,6 +25,7 @@ LEVELS = [
         "placing",
         "tracking",
         "arrow",
+        "rows",
     ],
     ["arrays", "store"],
     ["stage"],

@@ -23,7 +23,7 @@ from caer_build.dataset.grouping import STRICTEST_FIRST
 from caer_build.dataset.layouts.choice import FORMATS, layout_of
 from caer_build.dataset.rules import RULES as RULES_THERE_ARE
 from caer_build.dataset.statistics import (
-    FaceSize,
+    FaceSizes,
     Spread,
     agreeing,
     categories,
@@ -144,10 +144,7 @@ def test_faces_are_measured_on_targets() -> None:
         to_table(ItemFace, [face("a", True, 30, 40), face("a", False, 90, 90)]),
     ]
     # Heights 10 and 30, areas 200 and 600 of 5000 px.
-    assert face_sizes(tables, items) == {
-        "a": FaceSize(20.0, 0.08, False),
-        "b": FaceSize(10.0, None, True),
-    }
+    assert face_sizes(tables, items) == FaceSizes([20.0, 10.0], [0.08])
 
 
 def test_what_people_said_of_one_clip() -> None:
@@ -201,7 +198,7 @@ def described(facts: dict[str, Any], **said: Any) -> Described:
     ]  # fmt: skip
     tables = [ListedFile(f"metadata/{n}.parquet", 5, "ab" * 32, 1) for n in range(len(TABLES))]
     return Described(
-        {"facts": facts, "layout": layout, **said}, items, [], {"1": FaceSize(80, 0.25, True)},
+        {"facts": facts, "layout": layout, **said}, items, [], FaceSizes([80], [0.25]),
         tables, [],
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ def test_faces_of_items_in_several_row_groups(tmp_path: Path) -> None:
     with pq.ParquetFile(metadata.table_file(tmp_path, ItemFace)) as file:
         assert file.num_row_groups == 2
     asked = [clip_id(11), clip_id(2), "toy.s01e01-zzz", "a"]
-    found = metadata.faces_of(tmp_path, asked)
+    found = metadata.rows_of_each(tmp_path, ItemFace, "item_id", asked)
     assert set(found) == set(asked)
     assert found["a"] == found["toy.s01e01-zzz"] == []
     # Clip 11 has one face in each of its six frames, clip 2 has two.
@@ -31,7 +31,7 @@ def test_faces_of_items_in_several_row_groups(tmp_path: Path) -> None:
 def test_faces_of_stills(tmp_path: Path) -> None:
     catalogue = toy_catalogue(tmp_path)
     metadata.write_tables(tmp_path, catalogue, [i for i in catalogue.items if i.kind == "still"])
-    found = metadata.faces_of(tmp_path, [still_id(0, 4), still_id(1)])
+    found = metadata.rows_of_each(tmp_path, ItemFace, "item_id", [still_id(0, 4), still_id(1)])
     assert found[still_id(0, 4)] == [
         ItemFace(still_id(0, 4), 0, "t00", True, 12, 5, 32, 29, True),
         ItemFace(still_id(0, 4), 0, "t01", False, 60, 8, 72, 20, False, "extra"),

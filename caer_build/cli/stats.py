@@ -74,7 +74,7 @@ def _print(f: Figures) -> None:
     for name, values, form in (
         ("frames a clip", f.values("n_frames") if f.kind == "clip" else [], ".1f"),
         ("mean confidence", f.values("mean_confidence"), ".2f"),
-        ("height of the target's face, px", f.face_heights, ".0f"),
+        ("height of the target's face, px", f.faces.heights_px, ".0f"),
     ):
         spread = Spread.of(values)
         if spread is not None:

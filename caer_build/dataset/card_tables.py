@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,13 +10,14 @@ from caer_build.annotation.estimates import Estimate
 from caer_build.dataset.describing import TABLES, Described
 from caer_build.dataset.statistics import (
     Spread,
-    agreeing,
     categories,
     main_kind,
+    pairs_of,
     percent,
     presence,
     shared,
     splits_of,
+    values_of,
 )  # fmt: skip
 from caer_build.dataset.voting import Voting, mixed_up
 from caer_build.records import Item
@@ -65,22 +67,21 @@ def comparison(d: Described) -> Iterator[str]:
     for row in _PAPER:
         yield _row(*row)
     n_shows, n_episodes = (
-        len({getattr(i, name) for i in d.items} - {None}) for name in ("show", "episode_id")
+        len(set(values_of(d.items, name))) for name in ("show", "episode_id")
     )
     setting = f"{_count(n_shows, 'show')}, {_count(n_episodes, 'episode')}"
-    most = max((i.n_votes for i in d.items if i.n_votes is not None), default=0)
+    most = max(values_of(d.items, "n_votes"), default=0)
     kinds = {"clip": "Dynamic (videos)", "still": "Static (images)"}
+    counts = Counter(values_of(d.items, "kind"))
     for kind, data_type in kinds.items():
-        n = sum(item.kind == kind for item in d.items)
+        n = counts[kind]
         if n:
             answers = f"7 categories, up to {_count(most, 'answer')} a clip"
             amount = f"**{_count(n, kind)}**"
             yield _row(data_type, f"**{d.name}**", amount, setting, answers, _context(d))
-    clips = [item for item in d.items if item.kind == "clip"]
-    yield from _spread_of("Frames a clip", [i.n_frames for i in clips], "{:.1f}")
-    yield from _spread_of("Seconds a clip", [i.length_s for i in clips], "{:.2f}")
-    heights = [size.height_px for size in d.faces.values()]
-    yield from _spread_of("Height of the target's face, px", heights, "{:.0f}")
+    yield from _spread_of("Frames a clip", values_of(d.items, "n_frames", "clip"), "{:.1f}")
+    yield from _spread_of("Seconds a clip", values_of(d.items, "length_s", "clip"), "{:.2f}")
+    yield from _spread_of("Height of the target's face, px", d.faces.heights_px, "{:.0f}")
 
 
 def splits_table(items: Sequence[Item]) -> Iterator[str]:
@@ -144,8 +145,9 @@ def agreement(voting: Voting, items: Sequence[Item]) -> Iterator[str]:
     yield ""
     yield "Clips without a label are not in it: on everything that was shown, agreement is as a"
     yield "rule lower. Intervals are bootstraps over clips."
-    clips = _one_a_clip(items)
-    counts = agreeing(clips)
+    # Stills carry their clip's votes: each clip is counted once.
+    of_clips = pairs_of(items, "clip_id", "n_agreeing", "n_votes")
+    counts = Counter((n, of) for _, n, of in of_clips if None not in (n, of))
     if counts:
         yield ""
         yield from _head("Answers that agree", "Clips", "%")
@@ -168,8 +170,8 @@ def confidence(voting: Voting, items: Sequence[Item]) -> Iterator[str]:
     for (step, n_steps), n in voting.steps.items():
         value = f"{step / (n_steps - 1):.2f} (step {step + 1} of {n_steps})"
         yield _row(value, _number(n), percent(n, whole))
-    of_clips = [i.mean_confidence for i in _one_a_clip(items)]
-    yield from _spread_of("Mean confidence of a clip", of_clips, "{:.3f}")
+    means = [mean for _, mean in pairs_of(items, "clip_id", "mean_confidence") if mean is not None]
+    yield from _spread_of("Mean confidence of a clip", means, "{:.3f}")
 
 
 def annotators(voting: Voting) -> Iterator[str]:
@@ -196,10 +198,9 @@ def annotators(voting: Voting) -> Iterator[str]:
 
 def files(d: Described) -> Iterator[str]:
     """What lies where, with digests of the tables."""
-    held = [item for item in d.items if item.file_bytes is not None and item.file is not None]
+    held = values_of(d.items, "file_bytes")
     if held:
-        n_bytes = sum(item.file_bytes or 0 for item in held)
-        yield f"{_count(len(held), 'file')} of items, {_number(n_bytes)} bytes, and these tables:"
+        yield f"{_count(len(held), 'file')} of items, {_number(sum(held))} bytes, and these tables:"
     else:
         yield "No media; these tables:"
     yield ""
@@ -213,20 +214,14 @@ def files(d: Described) -> Iterator[str]:
 
 
 def _context(d: Described) -> str:
-    shares = [size.share for size in d.faces.values() if size.share is not None]
-    spread = Spread.of(shares)
+    spread = Spread.of(d.faces.shares)
     if spread is None:
         return "✓"
     return f"✓ whole pictures; the target's face covers {100 * spread.middle:.1f} % (median)"
 
 
-def _one_a_clip(items: Sequence[Item]) -> list[Item]:
-    """Stills carry their clip's votes: each clip is counted once."""
-    return list({str(item.clip_id): item for item in items}.values())
-
-
-def _spread_of(what: str, values: Sequence[float | None], form: str) -> Iterator[str]:
-    spread = Spread.of([value for value in values if value is not None])
+def _spread_of(what: str, values: Sequence[float], form: str) -> Iterator[str]:
+    spread = Spread.of(values)
     if spread is not None:
         parts = (("mean", spread.mean), ("median", spread.middle),
                  ("lowest", spread.low), ("highest", spread.high))  # fmt: skip

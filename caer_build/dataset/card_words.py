@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from caer_build.dataset.statistics import pairs_of
 from caer_build.records import Item
 
 RULES: Mapping[str, str] = {
@@ -112,13 +113,10 @@ LOADING: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def two_emotions(items: Iterable[Item]) -> list[str]:
+def two_emotions(items: Sequence[Item]) -> list[str]:
     """A limit of data sets in which pictures of two people stand under the emotions of both."""
-    emotions: dict[str, set[str | None]] = defaultdict(set)
-    for item in items:
-        if item.file_sha256 is not None:
-            emotions[item.file_sha256].add(item.emotion)
-    n = sum(len(of_file) > 1 for of_file in emotions.values())
+    files = Counter(sha256 for sha256, _ in pairs_of(items, "file_sha256", "emotion"))
+    n = sum(n > 1 for sha256, n in files.items() if sha256 is not None)
     if not n:
         return []
     return [

@@ -12,7 +12,7 @@ export and the episodes (:mod:`caer_build.dataset.rebuilding`); an export cannot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ class Catalogue:
     """
 
     facts: Mapping[str, Any]
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     votes: pa.Table
     cuts: pa.Table
     episodes: tuple[Episode, ...]

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from caer_build.dataset.drafts import WORKSHOP
 from caer_build.errors import IntegrityError
 from caer_build.store import sha256_of
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 CHECKSUMS = "SHA256SUMS"
 
 
 def write_checksums(
-    folder: Path, expected: Mapping[str | None, str | None], tell: Callable[[int, int], None]
+    folder: Path, expected: pa.Table | None, tell: Callable[[int, int], None]
 ) -> int:
     """Reads every file once more, as it lies there, and writes down its digest.
 
     Args:
-        expected: digests of files that were written, by their names relative to the folder.
+        expected: names of files that were written, relative to the folder, and their digests;
+            None: nobody knows.
 
     Returns:
         The bytes of all files.
@@ -28,19 +33,34 @@ def write_checksums(
         IntegrityError: if a file is not what was written.
     """
     files = sorted(_files_of(folder))
-    lines, n_bytes = [], 0
-    for n_done, name in enumerate(files, start=1):
-        file = folder / name
-        digest = sha256_of(file)
-        if expected.get(name, digest) != digest:
-            raise IntegrityError(
-                f"{file} is not what was written there.", "Look at the disk, then export again."
-            )
-        lines.append(f"{digest}  {name}\n")
-        n_bytes += file.stat().st_size
-        tell(n_done, len(files))
-    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+    n_bytes = 0
+    with (folder / CHECKSUMS).open("w", encoding="utf-8") as lines:
+        for n_done, (name, meant) in enumerate(_with_meant(files, expected), start=1):
+            file = folder / name
+            digest = sha256_of(file)
+            if meant not in (None, digest):
+                raise IntegrityError(
+                    f"{file} is not what was written there.", "Look at the disk, then export again."
+                )
+            lines.write(f"{digest}  {name}\n")
+            n_bytes += file.stat().st_size
+            tell(n_done, len(files))
     return n_bytes
+
+
+def _with_meant(
+    files: Sequence[str], expected: pa.Table | None
+) -> Iterator[tuple[str, str | None]]:
+    """Files with the digests that they should have, where there are such."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if expected is None:
+        yield from ((name, None) for name in files)
+        return
+    names, digests = expected.columns
+    found = digests.take(pc.index_in(pa.array(files, pa.string()), names))
+    yield from ((name, digest.as_py()) for name, digest in zip(files, found, strict=True))
 
 
 def _files_of(folder: Path) -> Iterator[str]:

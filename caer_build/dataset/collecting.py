@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from caer_build import __version__, overrides, pipeline
@@ -28,12 +29,23 @@ from caer_build.records import (
     SplitAssignment,
     Still,
 )
+from caer_build.rows import Rows
 from caer_build.stages import cutting
 from caer_build.store import Workspace, sha256_of
 from caer_build.tables import facts_of, has_table, published_table, read_published
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_OF_LABEL = (
+    "emotion", "p_anger", "p_disgust", "p_fear", "p_happy", "p_neutral", "p_sad", "p_surprise",
+    "n_votes", "n_agreeing", "mean_confidence",
+)  # fmt: skip
+_OF_CLIP = (
+    "clip_id", "track_id", "shot_id", "person_id", "episode_id", "n_frames", "start_frame",
+    "end_frame", "file_sha256",
+)  # fmt: skip
+_STILLS_AT_ONCE = 2000
 
 
 def collect(workspace: Workspace, kinds: Collection[ItemKind]) -> Catalogue:
@@ -47,49 +59,49 @@ def collect(workspace: Workspace, kinds: Collection[ItemKind]) -> Catalogue:
         DatasetError: if labels, split and stills are not of one another, a clip is not there, or
             a person or a clip was to be taken out and is there still.
     """
+    import pyarrow.compute as pc
+
     facts = _facts(workspace)
     if "still" in kinds:
         facts["stills"] = _facts_of_stills(workspace)
-    clips = [clip for clip in read_published(workspace, Clip) if clip.reject_reason is None]
-    _check_decisions(workspace, clips)
-    stands = {row.clip_id: row for row in read_published(workspace, SplitAssignment) if row.split}
-    labels = {row.clip_id: row for row in read_published(workspace, Label)}
+    kept = published_table(workspace, Clip)
+    kept = kept.filter(pc.is_null(kept["reject_reason"]))
+    _check_decisions(workspace, kept)
+    stands = published_table(workspace, SplitAssignment)
+    stands = stands.filter(pc.is_valid(stands["split"]))
+    own = rows_of(kept, "clip_id", stands["clip_id"].to_pylist()).sort_by("clip_id")
+    ids = own["clip_id"].to_pylist()
     episodes = {e.episode_id: e for e in read_published(workspace, Episode)}
-    clips = sorted((c for c in clips if c.clip_id in stands), key=_clip_id)
-    items = [
-        _item(clip, episodes[clip.episode_id], labels[clip.clip_id], stands[clip.clip_id])
-        for clip in clips
-    ]
-    of_clip = {item.item_id: item for item in items}
-    stills = _stills(workspace) if "still" in kinds else []
-    used = {clip.episode_id for clip in clips}
-    files = {clip.clip_id: str(clip.file) for clip in clips}
+    clips = _clips(own, published_table(workspace, Label), stands, episodes)
+    files = dict(zip(ids, own["file"].to_pylist(), strict=True))
     return Catalogue(
         facts=facts,
-        items=(
-            *(items if "clip" in kinds else ()),
-            *(_still_item(still, of_clip[still.clip_id]) for still in stills),
+        items=Rows(
+            Item,
+            chain(
+                [clips] if "clip" in kinds else [],
+                _stills(workspace, clips) if "still" in kinds else [],
+            ),
         ),
-        votes=rows_of(published_table(workspace, CountedVote), "clip_id", of_clip),
-        cuts=rows_of(published_table(workspace, Cut), "clip_id", of_clip).sort_by("clip_id"),
-        episodes=tuple(episodes[episode_id] for episode_id in sorted(used)),
-        faces=lambda: _faces(workspace, frozenset(of_clip)),
-        clip_file=lambda clip_id: workspace.root / files[clip_id],
+        votes=rows_of(published_table(workspace, CountedVote), "clip_id", ids),
+        cuts=rows_of(published_table(workspace, Cut), "clip_id", ids).sort_by("clip_id"),
+        episodes=tuple(episodes[name] for name in sorted(own["episode_id"].unique().to_pylist())),
+        faces=lambda: _faces(workspace, ids),
+        clip_file=lambda clip_id: workspace.root / str(files[clip_id]),
     )
 
 
-def _check_decisions(workspace: Workspace, clips: Sequence[Clip]) -> None:
+def _check_decisions(workspace: Workspace, kept: pa.Table) -> None:
     """Nobody who asked to be taken out goes into a data set because nobody has built since."""
-    persons = {clip.person_id for clip in clips}
+    persons, clips = (set(kept[name].to_pylist()) for name in ("person_id", "clip_id"))
     of_clips = {}
     for decision in overrides.load(workspace):
         if decision.action == "delete" and decision.target in persons:
             raise _not_built(workspace, decision)
         if decision.action in overrides.ABOUT_CLIPS:
             of_clips[decision.target] = decision
-    for clip in clips:
-        last = of_clips.get(clip.clip_id)
-        if last is not None and last.action == "reject":
+    for clip_id, last in of_clips.items():
+        if last.action == "reject" and clip_id in clips:
             raise _not_built(workspace, last)
 
 
@@ -112,7 +124,10 @@ def _facts(workspace: Workspace) -> dict[str, Any]:
     recipe, _ = pipeline.last_recipe(workspace)
     settings = cast(cutting.CuttingSettings, recipe["cutting"])
     left_out = _left_out(workspace)
-    labelled = funnel(read_published(workspace, Clip), read_published(workspace, Label))
+    labelled = funnel(
+        Rows(Clip, [published_table(workspace, Clip)]),
+        Rows(Label, [published_table(workspace, Label)]),
+    )
     steps = to_data_set(labelled, len(left_out))
     return {
         "made_with": f"caer-build {__version__}",
@@ -129,8 +144,9 @@ def _facts(workspace: Workspace) -> dict[str, Any]:
 
 
 def _left_out(workspace: Workspace) -> dict[str, str]:
-    rows = read_published(workspace, SplitAssignment)
-    return {row.clip_id: row.left_out_because for row in rows if row.left_out_because}
+    rows = published_table(workspace, SplitAssignment).select(["clip_id", "left_out_because"])
+    said: list[dict[str, str]] = rows.filter(rows["left_out_because"].is_valid()).to_pylist()
+    return {row["clip_id"]: row["left_out_because"] for row in said}
 
 
 def _facts_of_stills(workspace: Workspace) -> dict[str, Any] | None:
@@ -145,67 +161,68 @@ def _facts_of_stills(workspace: Workspace) -> dict[str, Any] | None:
     return facts
 
 
-def _stills(workspace: Workspace) -> list[Still]:
+def _clips(
+    clips: pa.Table, labels: pa.Table, stands: pa.Table, episodes: Mapping[str, Episode]
+) -> pa.Table:
+    """Clips as a table of :class:`Item`; labels and splits are of clips in any order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids = clips["clip_id"]
+    labels = labels.take(pc.index_in(ids, labels["clip_id"]))
+    stands = stands.take(pc.index_in(ids, stands["clip_id"]))
+    of_clips = [episodes[name] for name in clips["episode_id"].to_pylist()]
+    spans = (clips[name].to_pylist() for name in ("start_pts_s", "end_pts_s"))
+    columns = {
+        "item_id": ids,
+        "kind": ["clip"] * len(ids),
+        "split": stands["split"],
+        "group_id": stands["group_id"],
+        "width": [episode.width for episode in of_clips],
+        "height": [episode.height for episode in of_clips],
+        "show": [episode.show for episode in of_clips],
+        "length_s": [round(end - start, 6) for start, end in zip(*spans, strict=True)],
+        "start_s": clips["start_pts_s"],
+        "end_s": clips["end_pts_s"],
+        **{name: labels[name] for name in _OF_LABEL},
+        **{name: clips[name] for name in _OF_CLIP},
+    }
+    nothing = pa.nulls(len(ids))
+    return pa.table({name: columns.get(name, nothing) for name in schema(Item).names}).cast(
+        schema(Item)
+    )
+
+
+def _stills(workspace: Workspace, clips: pa.Table) -> Iterator[pa.Table]:
+    """Stills as tables of :class:`Item`: each is its clip's in everything but the span."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     if not has_table(workspace, Still):
-        return []
-    return sorted(read_published(workspace, Still), key=lambda still: still.still_id)
+        return
+    stills = published_table(workspace, Still).sort_by("still_id")
+    for start in range(0, len(stills), _STILLS_AT_ONCE):
+        some = stills.slice(start, _STILLS_AT_ONCE)
+        own = clips.take(pc.index_in(some["clip_id"], clips["item_id"]))
+        first = pc.add(own["start_frame"], some["frame"])
+        nothing = pa.nulls(len(some))
+        other = {
+            "item_id": some["still_id"],
+            "kind": ["still"] * len(some),
+            "n_frames": [1] * len(some),
+            "length_s": nothing,
+            "clip_frame": some["frame"],
+            "start_frame": first,
+            "end_frame": pc.add(first, 1),
+            "start_s": nothing,
+            "end_s": nothing,
+            "file_sha256": nothing,
+        }
+        columns = {name: other.get(name, own[name]) for name in own.schema.names}
+        yield pa.table(columns).cast(own.schema)
 
 
-def _item(clip: Clip, episode: Episode, label: Label, stands: SplitAssignment) -> Item:
-    return Item(
-        item_id=clip.clip_id,
-        kind="clip",
-        file=None,
-        split=stands.split,
-        emotion=label.emotion,
-        p_anger=label.p_anger,
-        p_disgust=label.p_disgust,
-        p_fear=label.p_fear,
-        p_happy=label.p_happy,
-        p_neutral=label.p_neutral,
-        p_sad=label.p_sad,
-        p_surprise=label.p_surprise,
-        n_votes=label.n_votes,
-        n_agreeing=label.n_agreeing,
-        mean_confidence=label.mean_confidence,
-        n_frames=clip.n_frames,
-        width=episode.width,
-        height=episode.height,
-        length_s=round(clip.end_pts_s - clip.start_pts_s, 6),
-        clip_id=clip.clip_id,
-        track_id=clip.track_id,
-        shot_id=clip.shot_id,
-        person_id=clip.person_id,
-        episode_id=clip.episode_id,
-        show=episode.show,
-        group_id=stands.group_id,
-        start_frame=clip.start_frame,
-        end_frame=clip.end_frame,
-        start_s=clip.start_pts_s,
-        end_s=clip.end_pts_s,
-        file_sha256=clip.file_sha256,
-    )
-
-
-def _still_item(still: Still, clip: Item) -> Item:
-    """A still is its clip's in everything but the span."""
-    frame = int(clip.start_frame or 0) + still.frame
-    return replace(
-        clip,
-        item_id=still.still_id,
-        kind="still",
-        n_frames=1,
-        length_s=None,
-        clip_frame=still.frame,
-        start_frame=frame,
-        end_frame=frame + 1,
-        start_s=None,
-        end_s=None,
-        file_sha256=None,
-    )
-
-
-def _faces(workspace: Workspace, clip_ids: frozenset[str]) -> Iterator[pa.Table]:
+def _faces(workspace: Workspace, clip_ids: Sequence[str]) -> Iterator[pa.Table]:
     """The faces of some clips, and whose they are; published a row group an episode, and read so.
 
     Persons who were deleted have no identity, so nobody says who they are.
@@ -227,6 +244,3 @@ def _faces(workspace: Workspace, clip_ids: frozenset[str]) -> Iterator[pa.Table]
                 [boxes[columns.get(name, name)].combine_chunks() for name in target.names], target
             )
 
-
-def _clip_id(clip: Clip) -> str:
-    return clip.clip_id

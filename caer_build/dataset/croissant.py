@@ -9,14 +9,13 @@ knows "missing", and said to be so where it does not.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 from caer_build.arrow import schema
 from caer_build.dataset.card import not_stated
 from caer_build.dataset.card_words import GUARANTEES, LIMITS, RULES
-from caer_build.dataset.describing import TABLES, Described, ListedFile
-from caer_build.dataset.statistics import categories, main_kind, percent
+from caer_build.dataset.describing import TABLES, Described, ListedFile, tops_of
+from caer_build.dataset.statistics import categories, main_kind, percent, values_of
 from caer_build.dataset.voting import Voting, count_votes
 from caer_build.handbook import column_notes
 from caer_build.records import EMOTIONS
@@ -110,8 +109,7 @@ def _media(d: Described) -> Iterator[Json]:
     suffix = d.layout["suffix"]
     if suffix is None:
         return
-    tops = sorted({PurePosixPath(str(item.file)).parts[0] for item in d.items})
-    inside = [f"*{suffix}"] if d.archives else [f"{top}/**/*{suffix}" for top in tops]
+    inside = [f"*{suffix}"] if d.archives else [f"{top}/**/*{suffix}" for top in tops_of(d.items)]
     media: Json = {
         "@type": "cr:FileSet",
         "@id": "media",
@@ -186,7 +184,7 @@ def _responsible(d: Described, voting: Voting) -> Json:
     labels, split = facts.get("labels"), facts.get("split")
     alpha = voting.alpha.value
     frames = [about[name] for name in ("collected_from", "collected_to") if name in about]
-    answers = sorted({i.n_votes for i in d.items if i.n_votes is not None})
+    answers = sorted(set(values_of(d.items, "n_votes")))
     found: Json = {
         "rai:dataCollection": "Episodes of TV shows were divided into shots; faces were found, "
         "followed and told apart; candidate clips, each around one target in one shot, were "

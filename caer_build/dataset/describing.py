@@ -9,7 +9,7 @@ from typing import Any
 
 from caer_build.dataset import metadata
 from caer_build.dataset.catalogue import ABOUT
-from caer_build.dataset.statistics import FaceSize, face_sizes
+from caer_build.dataset.statistics import FaceSizes, face_sizes, values_of
 from caer_build.records import CountedVote, Cut, Episode, Item, ItemFace
 from caer_build.store import sha256_of
 
@@ -38,7 +38,7 @@ class Described:
 
     Attributes:
         said: form, layout and facts, as in ``dataset.json``; leaks if there are any.
-        faces: sizes of targets, by item_id.
+        faces: sizes of targets.
         tables: of ``metadata/``, in the order of ``TABLES``.
         archives: in which the items lie, where they lie in some.
     """
@@ -46,7 +46,7 @@ class Described:
     said: Mapping[str, Any]
     items: Sequence[Item]
     votes: Sequence[CountedVote]
-    faces: Mapping[str, FaceSize]
+    faces: FaceSizes
     tables: Sequence[ListedFile]
     archives: Sequence[ListedFile]
 
@@ -84,7 +84,7 @@ def describe(folder: Path, said: Mapping[str, Any], items: Sequence[Item]) -> De
         file = metadata.table_file(folder, record)
         tables.append(_listed(folder, file, pq.read_metadata(file).num_rows))
     archived = said["layout"]["archived"]
-    archives = sorted({str(item.file).partition("/")[0] for item in items}) if archived else []
+    archives = tops_of(items) if archived else []
     return Described(
         said,
         items,
@@ -93,6 +93,11 @@ def describe(folder: Path, said: Mapping[str, Any], items: Sequence[Item]) -> De
         tables,
         [_listed(folder, folder / name) for name in archives],
     )
+
+
+def tops_of(items: Sequence[Item]) -> list[str]:
+    """What the files of items lie in, seen from the data set's folder."""
+    return sorted({file.partition("/")[0] for file in values_of(items, "file")})
 
 
 def _listed(folder: Path, file: Path, n_rows: int | None = None) -> ListedFile:

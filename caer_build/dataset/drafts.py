@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from threading import Lock
 from typing import Self
 
 from caer_build.errors import DatasetError, IntegrityError
+from caer_build.records import Item
 from caer_build.store import disk_errors, flush, read_json, write_json
 
 PLAN, JOURNAL, MEDIA, LOCK = "plan.json", "made.jsonl", "media", "lock"
@@ -52,7 +53,6 @@ class Draft:
 
     Attributes:
         folder: of the draft.
-        made: what was written, by item_id.
         suffix: of the files of items.
     """
 
@@ -61,8 +61,8 @@ class Draft:
         self._guard = Lock()
         self._journal = folder / JOURNAL
         self.suffix = ""
-        self._places: Mapping[str, str] = {}
-        self.made = {made.item_id: made for made in _entries(self._journal)}
+        # Of a run that was stopped: by item_id.
+        self._n_bytes = {made.item_id: made.n_bytes for made in _entries(self._journal)}
 
     @classmethod
     @contextmanager
@@ -90,37 +90,30 @@ class Draft:
         finally:
             lock.release()
 
-    def open_for(self, suffix: str, places: Mapping[str, str]) -> None:
-        """Say what the files of items will be.
-
-        Args:
-            places: where each belongs when all are there, relative to the folder, by item_id;
-                empty if they stay where they are written.
-        """
-        self.suffix, self._places = suffix, places
-
     def media(self, item_id: str) -> Path:
         """Where the file of an item is written; its folder exists."""
         return self.folder / MEDIA / f"{item_id}{self.suffix}"
 
-    def stands(self, item_id: str) -> bool:
-        """Whether the file of an item was written, and lies there or where it belongs."""
-        made = self.made.get(item_id)
-        if made is None:
+    def stands(self, item: Item) -> bool:
+        """Whether a run that was stopped wrote the file of an item, and it lies there or where it
+        belongs."""
+        n_bytes = self._n_bytes.get(item.item_id)
+        if n_bytes is None:
             return False
-        files = [self.media(item_id)]
-        if item_id in self._places:
-            files.append(self.folder / self._places[item_id])
-        return any(file.is_file() and file.stat().st_size == made.n_bytes for file in files)
+        files = self.media(item.item_id), self.folder / str(item.file)
+        return any(file.is_file() and file.stat().st_size == n_bytes for file in files)
 
-    def settle(self) -> None:
-        """Move the files to where they belong."""
-        for folder in {(self.folder / place).parent for place in self._places.values()}:
-            folder.mkdir(parents=True, exist_ok=True)
-        for item_id, place in self._places.items():
+    def settle(self, items: Iterable[Item]) -> None:
+        """Move the files of items to where they belong."""
+        folders = set()
+        for item in items:
+            media, file = self.media(item.item_id), self.folder / str(item.file)
+            if file.parent not in folders:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(file.parent)
             # What is not here was moved by a run that was stopped.
-            if self.media(item_id).exists():
-                self.media(item_id).replace(self.folder / place)
+            if media.exists():
+                media.replace(file)
 
     def drop_media(self) -> None:
         """Remove what was packed, and what nobody asked for any more."""
@@ -131,7 +124,10 @@ class Draft:
         line = json.dumps(asdict(made)) + "\n"
         with self._guard, self._journal.open("a", encoding="utf-8") as journal:
             journal.write(line)
-            self.made[made.item_id] = made
+
+    def made(self) -> Iterator[Made]:
+        """What was written, in the order in which it was; of a file that was written again both."""
+        return _entries(self._journal)
 
     def forget(self) -> None:
         """Nothing that was made is to be relied on."""
@@ -176,9 +172,10 @@ def _begin(folder: Path, plan: str) -> None:
 def _entries(journal: Path) -> Iterator[Made]:
     if not journal.is_file():
         return
-    for line in journal.read_text("utf-8").splitlines():
-        # The last line may be half of one.
-        try:
-            yield Made(**json.loads(line))
-        except (ValueError, TypeError):
-            return
+    with journal.open(encoding="utf-8") as lines:
+        for line in lines:
+            # The last line may be half of one.
+            try:
+                yield Made(**json.loads(line))
+            except (ValueError, TypeError):
+                return

@@ -7,11 +7,15 @@ Every format goes the same way, and only :class:`Layout` knows which it is::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from caer_build.dataset import metadata
 from caer_build.dataset.accounts import CARD, write_accounts
@@ -26,11 +30,13 @@ from caer_build.dataset.layouts.libraries import require_plain_path
 from caer_build.dataset.media_making import make
 from caer_build.errors import DatasetError, IntegrityError
 from caer_build.records import Item
+from caer_build.rows import Rows
 from caer_build.store import digest_of, disk_errors, read_json, write_json
 
 FACTS = "dataset.json"
 """written last: a folder without it is no data set of ours"""
 FORM = 1
+_SEEN_AT_ONCE = 1000
 Tell = Callable[[str, int, int], None]
 
 
@@ -69,7 +75,7 @@ def export(
         StoreError: if the disk is full.
     """
     require_plain_path(layout.name, out)
-    chosen = layout.choose(catalogue.items)
+    chosen = Rows.of(Item, layout.choose(catalogue.items))
     if not chosen:
         raise DatasetError(
             f"There is nothing to export as {layout.name}.",
@@ -79,7 +85,7 @@ def export(
     if "still" not in layout.kinds:
         facts["stills"] = None
     said = {"form": FORM, "layout": layout.described(), "facts": facts}
-    plan = digest_of([said, [digest_of(asdict(item)) for item in chosen]])
+    plan = digest_of([said, _digest_of(chosen)])
     split_by = facts.get("split", {}).get("by")
     if allow_leaks is not True:
         # What ids tell is known before hours of work.
@@ -87,12 +93,14 @@ def export(
         refuse_leaks(out.name, _beyond(known, allow_leaks or ()), split_by)
     with Draft.of(out, plan) as draft, disk_errors(out.parent):
         try:
-            items = _files(
-                chosen,
-                layout,
-                draft,
-                lambda: make(catalogue, chosen, draft, jobs, _step(tell, "files")),
-            )
+            items = chosen
+            if layout.suffix is not None:
+                draft.suffix = layout.suffix
+                items = Rows.of(Item, _placed(chosen, layout))
+                make(catalogue, items, draft, jobs, _step(tell, "files"))
+                if not layout.archived:
+                    draft.settle(items)
+                items = _as_made(items, draft)
             metadata.write_tables(draft.folder, catalogue, items)
             # A card that a stopped run left would be taken for a part of the index.
             (draft.folder / CARD).unlink(missing_ok=True)
@@ -109,7 +117,8 @@ def export(
             said |= {"n_items": len(items), "leaks": said_of(leaks)}
             write_accounts(draft.folder, said, items)
             write_json(draft.folder / FACTS, said)
-            digests = {i.file: i.file_sha256 for i in items if not layout.archived}
+            alone = layout.suffix is not None and not layout.archived
+            digests = items.table(["file", "file_sha256"]) if alone else None
             n_bytes = write_checksums(draft.folder, digests, _step(tell, "checksums"))
         except IntegrityError:
             draft.forget()
@@ -133,27 +142,42 @@ def facts_of(dataset: Path) -> dict[str, Any]:
     return found
 
 
-def _files(
-    chosen: Sequence[Item], layout: Layout, draft: Draft, make_them: Callable[[], None]
-) -> list[Item]:
-    """The items with their files, each where it belongs, or ready to be packed."""
-    places = layout.places(chosen)
-    if layout.suffix is None:
-        return list(chosen)
-    draft.open_for(layout.suffix, {} if layout.archived else places)
-    make_them()
-    draft.settle()
-    return [_with_file(item, places[item.item_id], draft.made[item.item_id]) for item in chosen]
+def _digest_of(items: Rows[Item]) -> str:
+    """Of everything that some items say."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(repr(item).encode())
+    return digest.hexdigest()
 
 
-def _with_file(item: Item, file: str, made: Made) -> Item:
-    return replace(
-        item,
-        file=file,
-        width=made.width,
-        height=made.height,
-        file_bytes=made.n_bytes,
-        file_sha256=made.sha256,
+def _placed(items: Rows[Item], layout: Layout) -> Iterator[Item]:
+    """The items with where their files are to be."""
+    for item, file in zip(items, layout.places(items), strict=True):
+        yield replace(item, file=file)
+
+
+def _as_made(items: Rows[Item], draft: Draft) -> Rows[Item]:
+    """The items with what their files came out as."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    made = Rows.of(Made, draft.made())
+    # Of what was made twice the last counts.
+    backwards = pa.array(made.table(["item_id"])["item_id"].to_pylist()[::-1], pa.string())
+    back = pc.index_in(items.table(["item_id"])["item_id"], backwards).to_numpy()
+    of_items = made.reordered(len(made) - 1 - back)
+    return Rows.of(
+        Item,
+        (
+            replace(
+                item,
+                width=file.width,
+                height=file.height,
+                file_bytes=file.n_bytes,
+                file_sha256=file.sha256,
+            )
+            for item, file in zip(items, of_items, strict=True)
+        ),
     )
 
 
@@ -165,20 +189,33 @@ def _step(tell: Tell, name: str) -> Callable[[int, int], None]:
     return lambda done, total: tell(name, done, total)
 
 
-def _compare(layout: Layout, folder: Path, items: Sequence[Item], tell: Tell) -> None:
+def _compare(layout: Layout, folder: Path, items: Rows[Item], tell: Tell) -> None:
     """Reads the draft as its users will, and compares it with what was meant."""
-    meant = {item.file or item.item_id: (item.split, item.emotion) for item in items}
-    n_seen = 0
-    for n_seen, seen in enumerate(layout.read_back(folder), start=1):
-        if meant.pop(seen.file, None) != (seen.split, seen.emotion):
-            raise DatasetError(
-                f"{seen.file} was read back as {seen.emotion} of {seen.split}, which it is not.",
-                "Remove the draft and export again; if it comes again, report it.",
-            )
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = "item_id" if layout.suffix is None else "file"
+    meant = items.table([column, "split", "emotion"])
+    again = "Remove the draft and export again; if it comes again, report it."
+    met = np.zeros(len(items), bool)
+    left, n_seen = layout.read_back(folder), 0
+    while some := list(islice(left, _SEEN_AT_ONCE)):
+        files = pa.array([seen.file for seen in some], pa.string())
+        places = pc.index_in(files, meant[column])
+        wanted = meant.take(places).to_pylist()
+        for seen, place, row in zip(some, places.to_pylist(), wanted, strict=True):
+            if (seen.split, seen.emotion) != (row["split"], row["emotion"]) or met[place]:
+                raise DatasetError(
+                    f"{seen.file} was read back as {seen.emotion} of {seen.split}, which it is "
+                    "not.", again,
+                )  # fmt: skip
+            met[place] = True
+        n_seen += len(some)
         tell("read back", n_seen, len(items))
-    if meant:
+    if not met.all():
+        first = meant[column][int(met.argmin())]
         raise DatasetError(
-            f"{len(meant)} of {len(items)} items were not read back, the first is "
-            f"{next(iter(meant))}.",
-            "Remove the draft and export again; if it comes again, report it.",
+            f"{len(met) - met.sum()} of {len(items)} items were not read back, the first is "
+            f"{first}.",
+            again,
         )

@@ -11,7 +11,7 @@ from caer_build.annotation.reliability import fleiss_kappa, krippendorff_alpha
 from caer_build.dataset.reading import Dataset, VoteCounts
 from caer_build.dataset.statistics import (
     Category,
-    FaceSize,
+    FaceSizes,
     Presence,
     Spread,
     agreeing,
@@ -22,6 +22,7 @@ from caer_build.dataset.statistics import (
     presence,
     shared,
     splits_of,
+    values_of,
 )
 from caer_build.dataset.voting import mixed_up, together
 from caer_build.records import Item, ItemKind
@@ -37,7 +38,7 @@ class Figures:
         kind: what shares are shares of.
         voted: votes that name an emotion, by clip; empty where nobody knows.
         alpha, kappa: of those.
-        faces: targets' boxes, by item_id.
+        faces: targets' boxes.
     """
 
     dataset: Dataset
@@ -48,7 +49,7 @@ class Figures:
     voted: VoteCounts
     alpha: Estimate
     kappa: Estimate
-    faces: Mapping[str, FaceSize]
+    faces: FaceSizes
 
     @property
     def items(self) -> list[Item]:
@@ -67,17 +68,7 @@ class Figures:
 
     def values(self, name: str) -> list[float]:
         """What items say in one of their columns, where they do."""
-        return [v for item in self.items if (v := getattr(item, name)) is not None]
-
-    @property
-    def face_heights(self) -> list[float]:
-        """px, of the items' targets."""
-        return [size.height_px for size in self.faces.values()]
-
-    @property
-    def face_shares(self) -> list[float]:
-        """[0, 1] of the picture."""
-        return [size.share for size in self.faces.values() if size.share is not None]
+        return values_of(self.items, name)
 
 
 def figures(dataset: Dataset) -> Figures:
@@ -103,8 +94,8 @@ def for_programs(f: Figures) -> dict[str, Any]:
         "frames": f.values("n_frames") if f.kind == "clip" else [],
         "seconds": f.values("length_s"),
         "mean_confidence": f.values("mean_confidence"),
-        "face_height_px": f.face_heights,
-        "face_share": f.face_shares,
+        "face_height_px": f.faces.heights_px,
+        "face_share": f.faces.shares,
     }
     return {
         "layout": f.dataset.layout,

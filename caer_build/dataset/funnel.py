@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caer_build.records import LABEL_STATUSES, REJECT_REASONS, Clip, Label
+from caer_build.rows import columns_of
 
 LABELLED = ("label", "adjudicated")
 
@@ -44,7 +45,10 @@ def funnel(clips: Sequence[Clip], labels: Sequence[Label]) -> list[Step]:
         clips: all candidates of the build; labels of clips that it does not keep any more are
             passed over.
     """
-    rejected: Counter[str | None] = Counter(clip.reject_reason for clip in clips)
+    import pyarrow.compute as pc
+
+    candidates = columns_of(Clip, clips, "clip_id", "reject_reason")
+    rejected: Counter[str | None] = Counter(candidates["reject_reason"].to_pylist())
     steps = [Step("candidates", 0, len(clips), "around one person in one shot")]
 
     def lose(name: str, n_clips: int, why: str) -> None:
@@ -57,8 +61,10 @@ def funnel(clips: Sequence[Clip], labels: Sequence[Label]) -> list[Step]:
     for reason in REJECT_REASONS:
         lose(reason, rejected[reason], "screening")
     reach("clips", "kept by the build")
-    kept = {clip.clip_id for clip in clips if clip.reject_reason is None}
-    statuses: Counter[str] = Counter(lb.status for lb in labels if lb.clip_id in kept)
+    kept = candidates["clip_id"].filter(candidates["reject_reason"].is_null())
+    said = columns_of(Label, labels, "clip_id", "status")
+    said = said.filter(pc.is_in(said["clip_id"], kept.combine_chunks()))
+    statuses: Counter[str] = Counter(said["status"].to_pylist())
     lose("not asked", len(kept) - statuses.total(), "in no labelling project, so nobody saw them")
     for status in LABEL_STATUSES:
         if status not in LABELLED:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from caer_build.dataset.abreast import abreast
@@ -22,6 +22,7 @@ def make(catalogue: Catalogue, items: Sequence[Item], draft: Draft, jobs: int, t
     """Makes the files that are missing of a draft that is open for .mp4, .avi or .png.
 
     Args:
+        items: with where their files belong; those of one clip together, or it is opened again.
         jobs: clips that are worked on at once.
         tell: called with (items done, all items).
 
@@ -29,26 +30,30 @@ def make(catalogue: Catalogue, items: Sequence[Item], draft: Draft, jobs: int, t
         IntegrityError: if a clip is not the one that was cut.
         DatasetError: if the clips cannot become such files.
     """
-    todo = defaultdict(list)
-    for item in items:
-        if not draft.stands(item.item_id):
-            todo[str(item.clip_id)].append(item)
-    n_done = len(items) - sum(map(len, todo.values()))
     cuts = (catalogue.cuts[column].to_pylist() for column in ("clip_id", "clip_sha256"))
     digests = dict(zip(*cuts, strict=True))
+    n_done = 0
     tell(n_done, len(items))
 
-    def work(clip_id: str) -> int:
-        clip = catalogue.clip_file(clip_id)
-        _prove(clip, digests[clip_id])
-        with disk_errors(draft.folder):
-            for made in _MAKERS[draft.suffix](clip, todo[clip_id], draft):
-                draft.note(made)
-        return len(todo[clip_id])
+    def work(own: Sequence[Item]) -> int:
+        todo = [item for item in own if not draft.stands(item)]
+        if todo:
+            clip_id = str(own[0].clip_id)
+            clip = catalogue.clip_file(clip_id)
+            _prove(clip, digests[clip_id])
+            with disk_errors(draft.folder):
+                for made in _MAKERS[draft.suffix](clip, todo, draft):
+                    draft.note(made)
+        return len(own)
 
-    for n_more in abreast(work, sorted(todo), jobs):
+    of_clips = (list(own) for _, own in groupby(items, key=_clip_id))
+    for n_more in abreast(work, of_clips, jobs):
         n_done += n_more
         tell(n_done, len(items))
+
+
+def _clip_id(item: Item) -> str:
+    return str(item.clip_id)
 
 
 def _prove(clip: Path, sha256: str) -> None:

@@ -19,15 +19,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from caer_build.arrow import from_table, read_table, rows_of, schema, to_table
 from caer_build.dataset.catalogue import Catalogue
+from caer_build.dataset.statistics import values_of
 from caer_build.errors import DatasetError
 from caer_build.records import CountedVote, Cut, Episode, Item, ItemFace
+from caer_build.rows import Rows, columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 R = TypeVar("R")
 FOLDER = "metadata"
-_ROW_GROUP = 10_000
+_ROW_GROUP = 5_000
 _NAMES: dict[type, str] = {
     Item: "items", ItemFace: "faces", CountedVote: "votes", Cut: "cuts", Episode: "episodes",
 }  # fmt: skip
@@ -42,8 +44,7 @@ def write_tables(dataset: Path, catalogue: Catalogue, items: Sequence[Item]) -> 
     """The tables of a data set that holds these items of a catalogue."""
     (dataset / FOLDER).mkdir(exist_ok=True)
     write_rows(dataset, Item, items)
-    clips = {str(item.clip_id) for item in items}
-    used = {str(item.episode_id) for item in items}
+    clips, used = (set(values_of(items, name)) for name in ("clip_id", "episode_id"))
     for record_type, rows in ((CountedVote, catalogue.votes), (Cut, catalogue.cuts)):
         _write(dataset, record_type, rows_of(rows, "clip_id", clips))
     write_rows(dataset, Episode, (e for e in catalogue.episodes if e.episode_id in used))
@@ -78,6 +79,20 @@ def read_rows(dataset: Path, record_type: type[R]) -> list[R]:
     return from_table(record_type, whole_table(dataset, record_type))
 
 
+def packed_rows(dataset: Path, record_type: type[R]) -> Rows[R]:
+    """All rows of a table of a data set, packed away: for tens of thousands.
+
+    Raises:
+        DatasetError: if it is not there.
+        SchemaError: if it has other columns.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(_there(dataset, record_type)) as file:
+        pieces = (file.read_row_group(number) for number in range(file.num_row_groups))
+        return Rows(record_type, pieces)
+
+
 def whole_table(dataset: Path, record_type: type) -> pa.Table:
     """A table of a data set.
 
@@ -87,28 +102,32 @@ def whole_table(dataset: Path, record_type: type) -> pa.Table:
     return read_table(_there(dataset, record_type))
 
 
-def faces_of(dataset: Path, item_ids: Collection[str]) -> dict[str, list[ItemFace]]:
-    """The faces of some items by item_id, by frame; of items without faces an empty list.
+def rows_of_each(
+    dataset: Path, record_type: type[R], column: str, wanted: Collection[str]
+) -> dict[str, list[R]]:
+    """The rows of a table of a data set that have one of some values in a column, by that value, in
+    their order; of values that no row has an empty list.
 
-    One row group after the other is looked through, and those that say that they hold none of the
-    items are not read: a filter of pyarrow's would read them all, and have many in memory.
+    One row group after the other is looked through, and those that say that they hold none of them
+    are not read: a filter of pyarrow's would read them all, and have many in memory.
     """
     import pyarrow.parquet as pq
 
-    found: dict[str, list[ItemFace]] = {item_id: [] for item_id in item_ids}
-    wanted = sorted(found)
-    with pq.ParquetFile(_there(dataset, ItemFace)) as file:
+    found: dict[str, list[R]] = {value: [] for value in wanted}
+    ascending = sorted(found)
+    place = schema(record_type).get_field_index(column)
+    with pq.ParquetFile(_there(dataset, record_type)) as file:
         for number in range(file.num_row_groups):
-            said = file.metadata.row_group(number).column(0).statistics
+            said = file.metadata.row_group(number).column(place).statistics
             if (
                 said is not None
                 and said.has_min_max
-                and not _any_within(wanted, said.min, said.max)
+                and not _any_within(ascending, said.min, said.max)
             ):
                 continue
-            rows = rows_of(file.read_row_group(number), "item_id", wanted)
-            for face in from_table(ItemFace, rows):
-                found[face.item_id].append(face)
+            rows = rows_of(file.read_row_group(number), column, ascending)
+            for row in from_table(record_type, rows):
+                found[getattr(row, column)].append(row)
     return found
 
 
@@ -138,31 +157,35 @@ def _there(dataset: Path, record_type: type) -> Path:
 
 
 def _write_faces(place: Path, catalogue: Catalogue, items: Sequence[Item]) -> None:
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    clips = {item.item_id for item in items if item.kind == "clip"}
+    there = columns_of(Item, items, "kind", "item_id", "clip_id", "clip_frame")
+    is_still = pc.equal(there["kind"], "still")
+    clips = there["item_id"].filter(pc.invert(is_still)).combine_chunks()
     # A media-free data set says of each still which frame it is: the clip's faces are its faces.
-    stills = [item for item in items if item.kind == "still" and item.clip_id not in clips]
+    alone = pc.and_(is_still, pc.invert(pc.is_in(there["clip_id"], clips)))
+    stills = there.filter(alone).select(["clip_id", "clip_frame", "item_id"])
+    stills = stills.rename_columns(["item_id", "frame", "still"])
     with pq.ParquetWriter(place, schema(ItemFace), compression="zstd") as writer:
         for faces in catalogue.faces():
-            if clips:
+            if len(clips):
                 writer.write_table(faces)
-            if stills:
+            if len(stills):
                 writer.write_table(_in_stills(faces, stills))
 
 
-def _in_stills(faces: pa.Table, stills: Sequence[Item]) -> pa.Table:
-    """The faces in the frames that are stills, as faces of the stills."""
-    import pyarrow as pa
+def _in_stills(faces: pa.Table, stills: pa.Table) -> pa.Table:
+    """The faces in the frames that are stills, as faces of the stills.
 
-    wanted = pa.table(
-        {
-            "item_id": [still.clip_id for still in stills],
-            "frame": pa.array([still.clip_frame for still in stills], pa.int64()),
-            "still": [still.item_id for still in stills],
-        }
-    )
-    found = faces.join(wanted, ["item_id", "frame"], join_type="inner")
+    Args:
+        stills: their clips' ids, frames and own ids.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    here = stills.filter(pc.is_in(stills["item_id"], faces["item_id"].unique()))
+    found = faces.join(here, ["item_id", "frame"], join_type="inner")
     found = found.sort_by([("still", "ascending"), ("face", "ascending")])
     columns = {name: found[name].combine_chunks() for name in schema(ItemFace).names}
     columns["item_id"] = found["still"].combine_chunks()

@@ -39,7 +39,7 @@ class MediaFreeSet:
     folder: Path
     facts: Mapping[str, Any]
     leaks: Collection[str]
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     cuts: tuple[Cut, ...]
     episodes: tuple[Episode, ...]
 
@@ -56,7 +56,7 @@ class MediaFreeSet:
                 folder,
                 said["facts"],
                 tuple(said["leaks"]),
-                tuple(metadata.read_rows(folder, Item)),
+                metadata.packed_rows(folder, Item),
                 tuple(metadata.read_rows(folder, Cut)),
                 tuple(metadata.read_rows(folder, Episode)),
             )

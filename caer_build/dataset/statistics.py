@@ -9,9 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from caer_build.records import EMOTIONS, SPLITS, Item, ItemKind
+from caer_build.rows import columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,19 +66,17 @@ class Spread:
         return cls(min(values), median(values), mean, max(values), len(values))
 
 
-@dataclass(frozen=True, slots=True)
-class FaceSize:
-    """The target's box, on average over an item's frames.
+@dataclass(frozen=True)
+class FaceSizes:
+    """The boxes of targets, one value an item: the mean over its frames.
 
     Attributes:
-        height_px: of the box.
-        share: [0, 1] of the picture that it covers; None: the picture's size is not known.
-        alone: nobody else is seen.
+        heights_px: of the box.
+        shares: [0, 1] of the picture that it covers; of items whose size in px is known.
     """
 
-    height_px: float
-    share: float | None
-    alone: bool
+    heights_px: Sequence[float]
+    shares: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ def percent(part: int, whole: int) -> str:
 
 def main_kind(items: Sequence[Item]) -> ItemKind:
     """What shares are shares of: clips where there are any."""
-    return "clip" if any(item.kind == "clip" for item in items) else "still"
+    kinds = columns_of(Item, items, "kind")["kind"].unique().to_pylist()
+    return "clip" if "clip" in kinds else "still"
 
 
 def categories(items: Sequence[Item]) -> list[Category]:
@@ -108,14 +110,19 @@ def categories(items: Sequence[Item]) -> list[Category]:
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     frames: Counter[str] = Counter()
     unsaid = set()
-    for item in items:
-        if item.emotion is None:
+    columns = columns_of(Item, items, "emotion", "kind", "split", "n_frames")
+    of_class = columns.group_by(["emotion", "kind", "split"]).aggregate(
+        [("n_frames", "sum"), ("n_frames", "count"), ([], "count_all")]
+    )
+    for row in of_class.to_pylist():
+        emotion, kind, n = row["emotion"], row["kind"], row["count_all"]
+        if emotion is None:
             continue
-        counts[item.emotion, item.kind][item.split or NO_SPLIT] += 1
-        if item.kind == "clip":
-            frames[item.emotion] += item.n_frames or 0
-            if item.n_frames is None:
-                unsaid.add(item.emotion)
+        counts[emotion, kind][row["split"] or NO_SPLIT] += n
+        if kind == "clip":
+            frames[emotion] += row["n_frames_sum"] or 0
+            if row["n_frames_count"] < n:
+                unsaid.add(emotion)
     return [
         Category(
             emotion,
@@ -127,82 +134,91 @@ def categories(items: Sequence[Item]) -> list[Category]:
     ]
 
 
-def splits_of(items: Iterable[Item]) -> list[str]:
+def splits_of(items: Sequence[Item]) -> list[str]:
     """The splits that there are, in their order."""
-    found = {item.split or NO_SPLIT for item in items}
+    there = columns_of(Item, items, "split")["split"].unique().to_pylist()
+    found = {split or NO_SPLIT for split in there}
     return [split for split in (*SPLITS, NO_SPLIT) if split in found]
 
 
 def presence(items: Sequence[Item]) -> list[Presence]:
     """Persons, episodes and shows of each split."""
+    import pyarrow.compute as pc
+
+    columns = columns_of(Item, items, "split", "person_id", "episode_id", "show")
     rows = []
     for split in splits_of(items):
-        own = [item for item in items if (item.split or NO_SPLIT) == split]
+        here = columns["split"]
+        own = columns.filter(pc.is_null(here) if split == NO_SPLIT else pc.equal(here, split))
         n_persons, n_episodes, n_shows = (
-            _distinct([getattr(item, name) for item in own])
+            None if own[name].null_count else len(own[name].unique())
             for name in ("person_id", "episode_id", "show")
         )
         rows.append(Presence(split, len(own), n_persons, n_episodes, n_shows))
     return rows
 
 
-def shared(items: Iterable[Item], name: str) -> int | None:
+def shared(items: Sequence[Item], name: str) -> int | None:
     """How many persons, episodes or shows stand in more than one split; None: not known.
 
     Args:
         name: of the column.
     """
-    splits: dict[str, set[str | None]] = defaultdict(set)
-    for item in items:
-        value = getattr(item, name)
-        if value is not None:
-            splits[value].add(item.split)
-    return sum(len(found) > 1 for found in splits.values()) if splits else None
+    splits = Counter(value for value, _ in pairs_of(items, name, "split") if value is not None)
+    return sum(n > 1 for n in splits.values()) if splits else None
 
 
-def agreeing(items: Iterable[Item]) -> Counter[tuple[int, int]]:
+def pairs_of(items: Sequence[Item], *names: str) -> list[tuple[Any, ...]]:
+    """What there is of some columns together, each once, as they come."""
+    columns = columns_of(Item, items, *names)
+    there = columns.group_by(list(names), use_threads=False).aggregate([])
+    return list(zip(*(there[name].to_pylist() for name in names), strict=True))
+
+
+def values_of(items: Sequence[Item], name: str, kind: ItemKind | None = None) -> list[Any]:
+    """What items say in a column, where they do.
+
+    Args:
+        kind: of the items; None: all.
+    """
+    import pyarrow.compute as pc
+
+    values = columns_of(Item, items, name)[name]
+    if kind is not None:
+        values = values.filter(pc.equal(columns_of(Item, items, "kind")["kind"], kind))
+    found: list[Any] = values.drop_null().to_pylist()
+    return found
+
+
+def agreeing(items: Sequence[Item]) -> Counter[tuple[int, int]]:
     """How many items have (answers that agree, answers)."""
+    columns = columns_of(Item, items, "n_agreeing", "n_votes").drop_null()
     return Counter(
-        (item.n_agreeing, item.n_votes)
-        for item in items
-        if item.n_agreeing is not None and item.n_votes is not None
+        zip(columns["n_agreeing"].to_pylist(), columns["n_votes"].to_pylist(), strict=True)
     )
 
 
-def face_sizes(tables: Iterable[pa.Table], items: Iterable[Item]) -> dict[str, FaceSize]:
-    """Of each item whose target has a box.
+def face_sizes(tables: Iterable[pa.Table], items: Sequence[Item]) -> FaceSizes:
+    """Of the items whose target has a box.
 
     Args:
         tables: of :class:`caer_build.records.ItemFace`, an item's rows anywhere.
     """
     import pyarrow.compute as pc
 
-    pixels = {i.item_id: (i.width or 0) * (i.height or 0) for i in items}
-    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    in_company = set()
+    known = columns_of(Item, items, "item_id", "width", "height")
+    ids = known["item_id"].combine_chunks()
+    pixels = pc.multiply(known["width"], known["height"]).fill_null(0).to_numpy()
+    n, height_px, area_px = (np.zeros(len(ids)) for _ in range(3))
     for table in tables:
-        in_company.update(pc.unique(table.filter(pc.invert(table["is_target"]))["item_id"])
-                          .to_pylist())  # fmt: skip
-        target = table.filter(table["is_target"])
-        height = pc.subtract(target["y2"], target["y1"])
-        area = pc.multiply(height, pc.subtract(target["x2"], target["x1"]))
-        boxes = target.select(["item_id"]).append_column("height", height)
-        found = boxes.append_column("area", area).group_by("item_id", use_threads=False).aggregate(
-            [("height", "sum"), ("area", "sum"), ("height", "count")]
-        )  # fmt: skip
-        for row in found.to_pylist():
-            mine = sums[row["item_id"]]
-            for k, name in enumerate(("height_sum", "area_sum", "height_count")):
-                mine[k] += row[name]
-    return {
-        item_id: FaceSize(
-            height / n,
-            area / n / pixels[item_id] if pixels.get(item_id) else None,
-            item_id not in in_company,
-        )
-        for item_id, (height, area, n) in sorted(sums.items())
-    }
-
-
-def _distinct(values: Sequence[object]) -> int | None:
-    return None if None in values else len(set(values))
+        target = table.filter(pc.and_(table["is_target"], pc.is_in(table["item_id"], ids)))
+        item = pc.index_in(target["item_id"], ids).to_numpy()
+        x1, y1, x2, y2 = (target[side].to_numpy() for side in ("x1", "y1", "x2", "y2"))
+        np.add.at(n, item, 1)
+        np.add.at(height_px, item, y2 - y1)
+        np.add.at(area_px, item, (y2 - y1) * (x2 - x1))
+    boxed, sized = n > 0, (n > 0) & (pixels > 0)
+    return FaceSizes(
+        (height_px[boxed] / n[boxed]).tolist(),
+        (area_px[sized] / n[sized] / pixels[sized]).tolist(),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from caer_build.annotation.estimates import Counts, Estimate
 from caer_build.annotation.ratings import Ratings, ratings
 from caer_build.annotation.reliability import fleiss_kappa, krippendorff_alpha
+from caer_build.dataset.statistics import pairs_of
 from caer_build.records import EMOTIONS, CountedVote, Item
 
 
@@ -55,9 +56,9 @@ class Voting:
         return sum(worker.n_answers for worker in self.workers)
 
 
-def count_votes(votes: Sequence[CountedVote], items: Iterable[Item]) -> Voting:
+def count_votes(votes: Sequence[CountedVote], items: Sequence[Item]) -> Voting:
     """The votes for the clips of some items."""
-    label = {str(item.clip_id): item.emotion for item in items}
+    label = {str(clip_id): emotion for clip_id, emotion in pairs_of(items, "clip_id", "emotion")}
     cast = [vote for vote in votes if vote.purpose == "vote" and vote.clip_id in label]
     named = [v for v in cast if v.emotion is not None]
     rated = ratings([(v.clip_id, v.annotator_id, str(v.emotion)) for v in named], EMOTIONS)

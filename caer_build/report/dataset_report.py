@@ -102,8 +102,8 @@ def render(f: Figures) -> str:
                      whole=True),
         distribution("seconds a clip", "", f.values("length_s")),
         distribution("mean confidence", "", f.values("mean_confidence"), top=1.0),
-        distribution("height of the target's face", "px", f.face_heights),
-        distribution("picture that the target's face covers", "%", f.face_shares, top=1.0),
+        distribution("height of the target's face", "px", f.faces.heights_px),
+        distribution("picture that the target's face covers", "%", f.faces.shares, top=1.0),
     )  # fmt: skip
     return (
         environment(length_s=length, named=named)

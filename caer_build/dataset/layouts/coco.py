@@ -25,20 +25,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from caer_build.dataset.layouts.layout import Seen, labelled
+from caer_build.dataset.layouts.layout import Seen, each_split, labelled
 from caer_build.dataset.layouts.libraries import reading
 from caer_build.dataset.layouts.opening import require_file, require_picture
 from caer_build.dataset.layouts.telling import (
     Told,
-    Votes,
     about,
     box,
     each_with_faces,
+    each_with_votes,
     soft_label,
-    votes_by_clip,
     votes_told,
 )
-from caer_build.records import EMOTIONS, SPLITS, Item, ItemFace, ItemKind
+from caer_build.records import EMOTIONS, SPLITS, CountedVote, Item, ItemFace, ItemKind
+from caer_build.rows import Rows
 
 _OTHERS = "face"
 CATEGORIES = {name: number for number, name in enumerate((*EMOTIONS, _OTHERS), start=1)}
@@ -58,20 +58,17 @@ class Coco:
     def described(self) -> dict[str, Any]:
         return asdict(self)
 
-    def choose(self, items: Sequence[Item]) -> list[Item]:
+    def choose(self, items: Sequence[Item]) -> Iterator[Item]:
         return labelled(items, "still")
 
-    def places(self, items: Sequence[Item]) -> dict[str, str]:
-        return {i.item_id: f"images/{i.split}/{i.item_id}{self.suffix}" for i in items}
+    def places(self, items: Sequence[Item]) -> Iterator[str]:
+        return (f"images/{item.split}/{item.item_id}{self.suffix}" for item in items)
 
-    def write_index(self, folder: Path, items: Sequence[Item]) -> None:
+    def write_index(self, folder: Path, items: Rows[Item]) -> None:
         (folder / "annotations").mkdir(exist_ok=True)
-        votes = votes_by_clip(folder)
-        for split in SPLITS:
-            there = [item for item in items if item.split == split]
-            if there:
-                with _annotations(folder, split).open("w", encoding="ascii") as file:
-                    _write(file, folder, there, votes)
+        for split, there in each_split(items):
+            with _annotations(folder, split).open("w", encoding="ascii") as file:
+                _write(file, folder, there)
 
     def read_back(self, folder: Path) -> Iterator[Seen]:
         """With ``pycocotools``; a still of each emotion of a split is opened."""
@@ -106,14 +103,14 @@ def _annotations(folder: Path, split: str) -> Path:
     return folder / "annotations" / f"instances_{split}.json"
 
 
-def _write(file: IO[str], folder: Path, items: Sequence[Item], votes: Votes) -> None:
+def _write(file: IO[str], folder: Path, items: Rows[Item]) -> None:
     """Line by line: tens of thousands of stills are never one object in memory."""
     categories = [
         {"id": number, "name": name, "supercategory": "face"} for name, number in CATEGORIES.items()
     ]
     file.write('{"info": {"description": "CAER-S, faces and emotions"}, "licenses": [],\n')
     file.write(f'"categories": {json.dumps(categories)},\n"images": [\n')
-    _write_lines(file, (_image(item, votes) for item in items))
+    _write_lines(file, (_image(item, votes) for item, votes in each_with_votes(folder, items)))
     file.write('],\n"annotations": [\n')
     _write_lines(
         file,
@@ -132,13 +129,13 @@ def _write_lines(file: IO[str], rows: Iterable[Told]) -> None:
     file.write("\n")
 
 
-def _image(item: Item, votes: Votes) -> Told:
+def _image(item: Item, votes: Sequence[CountedVote]) -> Told:
     return {
         "id": _id(item.item_id),
         "file_name": Path(str(item.file)).name,
         **about(item),
         "soft_label": soft_label(item),
-        "votes": votes_told(item, votes),
+        "votes": votes_told(votes),
     }
 
 

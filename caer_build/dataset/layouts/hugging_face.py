@@ -24,18 +24,20 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from caer_build.arrow import schema
-from caer_build.dataset.layouts.layout import Seen, labelled
+from caer_build.dataset.layouts.layout import Seen, each_split, labelled
 from caer_build.dataset.layouts.libraries import reading
 from caer_build.dataset.layouts.opening import require_file, require_picture
-from caer_build.dataset.layouts.telling import ABOUT, each_told, votes_by_clip
+from caer_build.dataset.layouts.telling import ABOUT, each_told
+from caer_build.dataset.statistics import splits_of
 from caer_build.errors import DatasetError
-from caer_build.records import EMOTIONS, SPLITS, CountedVote, Item, ItemKind
+from caer_build.records import EMOTIONS, CountedVote, Item, ItemKind
+from caer_build.rows import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _DATA, _TABLE = "data", "metadata.parquet"
-_ROWS = {"clip": 100, "still": 5000}
+_ROWS = {"clip": 50, "still": 1000}
 """of a row group, which readers hold whole"""
 _TASKS = {"clip": "video-classification", "still": "image-classification"}
 
@@ -52,30 +54,28 @@ class HuggingFace:
     def described(self) -> dict[str, Any]:
         return asdict(self)
 
-    def choose(self, items: Sequence[Item]) -> list[Item]:
+    def choose(self, items: Sequence[Item]) -> Iterator[Item]:
         return labelled(items, self.kinds[0])
 
-    def places(self, items: Sequence[Item]) -> dict[str, str]:
-        return {i.item_id: f"{_folder(i.split)}/{_name(i, self.suffix)}" for i in items}
+    def places(self, items: Sequence[Item]) -> Iterator[str]:
+        return (f"{_folder(item.split)}/{_name(item, self.suffix)}" for item in items)
 
-    def write_index(self, folder: Path, items: Sequence[Item]) -> None:
+    def write_index(self, folder: Path, items: Rows[Item]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        kind, votes = self.kinds[0], votes_by_clip(folder)
+        kind = self.kinds[0]
         columns = _columns(kind)
-        splits = [split for split in SPLITS if any(item.split == split for item in items)]
-        for split in splits:
-            there = [item for item in items if item.split == split]
+        for split, there in each_split(items):
             rows = (
                 {**told, "file_name": _name(item, self.suffix), "label": _number(item)}
-                for item, told in each_told(folder, there, votes)
+                for item, told in each_told(folder, there)
             )
             file = folder / _folder(split) / _TABLE
             with pq.ParquetWriter(file, columns, compression="zstd") as writer:
                 while some := list(islice(rows, _ROWS[kind])):
                     writer.write_table(pa.Table.from_pylist(some, columns))
-        (folder / "README.md").write_text(front_matter(kind, splits), encoding="utf-8")
+        (folder / "README.md").write_text(front_matter(kind, splits_of(items)), encoding="utf-8")
 
     def read_back(self, folder: Path) -> Iterator[Seen]:
         """With ``datasets``, which decodes one still of each emotion and split; one clip of each

@@ -22,11 +22,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from caer_build.dataset.layouts.layout import Seen, labelled
+from caer_build.dataset.layouts.layout import Seen, each_split, labelled
 from caer_build.dataset.layouts.libraries import reading
 from caer_build.dataset.layouts.opening import require_picture
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS, SPLITS, Item, ItemKind
+from caer_build.rows import Rows
 from caer_build.store import write_json
 
 COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
@@ -45,24 +46,25 @@ class Kinetics:
     def described(self) -> dict[str, Any]:
         return asdict(self)
 
-    def choose(self, items: Sequence[Item]) -> list[Item]:
+    def choose(self, items: Sequence[Item]) -> Iterator[Item]:
         return labelled(items, "clip")
 
-    def places(self, items: Sequence[Item]) -> dict[str, str]:
-        return {i.item_id: _place(*_row(i)) for i in items}
+    def places(self, items: Sequence[Item]) -> Iterator[str]:
+        return (_place(*_row(item)) for item in items)
 
-    def write_index(self, folder: Path, items: Sequence[Item]) -> None:
+    def write_index(self, folder: Path, items: Rows[Item]) -> None:
         (folder / "lists").mkdir(exist_ok=True)
-        for split in SPLITS:
-            there = [item for item in items if item.split == split]
-            if not there:
-                continue
-            with (folder / f"{split}.csv").open("w", encoding="utf-8", newline="") as file:
+        for split, there in each_split(items):
+            table, listing = folder / f"{split}.csv", folder / "lists" / f"{_LISTS[split]}.csv"
+            with (
+                table.open("w", encoding="utf-8", newline="") as file,
+                listing.open("w", encoding="utf-8", newline="") as lines,
+            ):
                 rows = csv.writer(file, lineterminator="\n")
                 rows.writerow(COLUMNS)
-                rows.writerows(_row(item) for item in there)
-            lines = [f"{item.file} {EMOTIONS.index(str(item.emotion))}\n" for item in there]
-            (folder / "lists" / f"{_LISTS[split]}.csv").write_text("".join(lines), encoding="utf-8")
+                for item in there:
+                    rows.writerow(_row(item))
+                    lines.write(f"{item.file} {EMOTIONS.index(str(item.emotion))}\n")
         write_json(folder / "classes.json", {name: k for k, name in enumerate(EMOTIONS)})
         (folder / "classes.txt").write_text("".join(f"{name}\n" for name in EMOTIONS))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from caer_build.records import Item, ItemKind
+from caer_build.records import SPLITS, Item, ItemKind, Split
+from caer_build.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,15 @@ class Layout(Protocol):
         """Its name and options, JSON: a part of what an export is made of."""
         ...
 
-    def choose(self, items: Sequence[Item]) -> list[Item]:
+    def choose(self, items: Sequence[Item]) -> Iterator[Item]:
         """The items that it holds, in the order in which they are numbered."""
         ...
 
-    def places(self, items: Sequence[Item]) -> dict[str, str]:
-        """Where the file of each item belongs, by item_id; of a media-free one, the item_id."""
+    def places(self, items: Sequence[Item]) -> Iterator[str]:
+        """Where the file of each item belongs, in their order."""
         ...
 
-    def write_index(self, folder: Path, items: Sequence[Item]) -> None:
+    def write_index(self, folder: Path, items: Rows[Item]) -> None:
         """Writes what the form has beside files, faces and votes, which are there already."""
         ...
 
@@ -73,16 +73,16 @@ class Layout(Protocol):
         ...
 
 
-def labelled(items: Sequence[Item], kind: ItemKind) -> list[Item]:
+def labelled(items: Iterable[Item], kind: ItemKind) -> Iterator[Item]:
     """The items of a kind that have a place in a data set: an emotion and a split."""
-    return [i for i in items if i.kind == kind and i.emotion is not None and i.split is not None]
-
-
-def numbered(items: Sequence[Item]) -> list[int]:
-    """1, 2, 3 … for the items of each split and emotion, in their order."""
-    last: Counter[tuple[str | None, str | None]] = Counter()
-    numbers = []
     for item in items:
-        last[item.split, item.emotion] += 1
-        numbers.append(last[item.split, item.emotion])
-    return numbers
+        if item.kind == kind and item.emotion is not None and item.split is not None:
+            yield item
+
+
+def each_split(items: Rows[Item]) -> Iterator[tuple[Split, Rows[Item]]]:
+    """The splits that have items, in their order, and those items."""
+    for split in SPLITS:
+        there = items.having("split", split)
+        if there:
+            yield split, there

@@ -13,6 +13,7 @@ from typing import Any
 
 from caer_build.dataset.layouts.layout import Seen, labelled
 from caer_build.records import Item, ItemKind
+from caer_build.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,15 @@ class MediaFree:
     def described(self) -> dict[str, Any]:
         return asdict(self)
 
-    def choose(self, items: Sequence[Item]) -> list[Item]:
-        return [item for kind in self.kinds for item in labelled(items, kind)]
+    def choose(self, items: Sequence[Item]) -> Iterator[Item]:
+        for kind in self.kinds:
+            yield from labelled(items, kind)
 
-    def places(self, items: Sequence[Item]) -> dict[str, str]:
-        return {item.item_id: item.item_id for item in items}
+    def places(self, items: Sequence[Item]) -> Iterator[str]:  # noqa: ARG002
+        """Nowhere."""
+        return iter(())
 
-    def write_index(self, folder: Path, items: Sequence[Item]) -> None:
+    def write_index(self, folder: Path, items: Rows[Item]) -> None:
         """The tables are the index."""
 
     def read_back(self, folder: Path) -> Iterator[Seen]:

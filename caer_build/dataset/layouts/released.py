@@ -11,14 +11,17 @@ Read back with OpenCV, which is what nearly all public code of CAER uses.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from caer_build.dataset.layouts.layout import Seen, labelled, numbered
+from caer_build.dataset.layouts.layout import Seen, labelled
 from caer_build.dataset.layouts.opening import require_picture
+from caer_build.dataset.statistics import splits_of
 from caer_build.records import EMOTIONS, SPLITS, Item, ItemKind
+from caer_build.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -39,23 +42,23 @@ class Released:
     def described(self) -> dict[str, Any]:
         return asdict(self)
 
-    def choose(self, items: Sequence[Item]) -> list[Item]:
-        chosen = labelled(items, self.kinds[0])
-        if self.two_way:
-            chosen = [replace(i, split="train") if i.split == "validation" else i for i in chosen]
-        return chosen
+    def choose(self, items: Sequence[Item]) -> Iterator[Item]:
+        for item in labelled(items, self.kinds[0]):
+            joined = self.two_way and item.split == "validation"
+            yield replace(item, split="train") if joined else item
 
-    def places(self, items: Sequence[Item]) -> dict[str, str]:
-        return {
-            item.item_id: f"{self.top}/{item.split}/{item.emotion}/{number:04d}{self.suffix}"
-            for item, number in zip(items, numbered(items), strict=True)
-        }
+    def places(self, items: Sequence[Item]) -> Iterator[str]:
+        last: Counter[str] = Counter()
+        for item in items:
+            folder = f"{self.top}/{item.split}/{item.emotion}"
+            last[folder] += 1
+            yield f"{folder}/{last[folder]:04d}{self.suffix}"
 
-    def write_index(self, folder: Path, items: Sequence[Item]) -> None:
+    def write_index(self, folder: Path, items: Rows[Item]) -> None:
         """Nothing but the folders of emotions that no item has: readers number what they find."""
-        for split in {item.split for item in items}:
+        for split in splits_of(items):
             for emotion in EMOTIONS:
-                (folder / self.top / str(split) / emotion).mkdir(parents=True, exist_ok=True)
+                (folder / self.top / split / emotion).mkdir(parents=True, exist_ok=True)
 
     def read_back(self, folder: Path) -> Iterator[Seen]:
         for split in SPLITS:

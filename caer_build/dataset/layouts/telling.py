@@ -14,21 +14,18 @@ in ``metadata/faces.parquet``.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from caer_build.dataset.metadata import faces_of, read_rows
+from caer_build.dataset.metadata import rows_of_each
 from caer_build.records import EMOTIONS, CountedVote, Item, ItemFace
 
 Told = dict[str, Any]
-Votes = Mapping[str, Sequence[CountedVote]]
-"""by clip_id"""
-_FRAMES_AT_ONCE = 50_000
-"""frames whose faces are in memory; each look-up may read through the table of all faces, so that
-few at once would take long"""
+_FRAMES_AT_ONCE, _ITEMS_AT_ONCE = 50_000, 5_000
+"""of which faces are in memory; each look-up may read through the table of all faces, so that few
+at once would take long"""
 ABOUT = tuple(
     field.name
     for field in fields(Item)
@@ -38,50 +35,63 @@ ABOUT = tuple(
 _DECIMALS = 3
 
 
-def votes_by_clip(folder: Path) -> Votes:
-    """The votes of a data set, by clip_id."""
-    votes = defaultdict(list)
-    for vote in read_rows(folder, CountedVote):
-        votes[vote.clip_id].append(vote)
-    return votes
-
-
-def votes_told(item: Item, votes: Votes) -> list[Told]:
-    """The votes of an item's clip."""
-    told = [asdict(vote) for vote in votes.get(str(item.clip_id), ())]
-    for vote in told:
-        del vote["clip_id"]
-    return told
-
-
-def each_told(folder: Path, items: Sequence[Item], votes: Votes) -> Iterator[tuple[Item, Told]]:
+def each_told(folder: Path, items: Iterable[Item]) -> Iterator[tuple[Item, Told]]:
     """All that is told of some items of a data set, in their order, few in memory at a time."""
-    for item, faces in each_with_faces(folder, items):
-        told = {**about(item), "soft_label": soft_label(item), **_faces_told(item, faces)}
-        yield item, {**told, "votes": votes_told(item, votes)}
+    for some in _batches(items):
+        faces, votes = _faces_of(folder, some), _votes_of(folder, some)
+        for item in some:
+            told = {**about(item), "soft_label": soft_label(item)}
+            told |= _faces_told(item, faces[item.item_id])
+            yield item, told | {"votes": votes_told(votes[str(item.clip_id)])}
 
 
 def each_with_faces(
-    folder: Path, items: Sequence[Item]
+    folder: Path, items: Iterable[Item]
 ) -> Iterator[tuple[Item, Sequence[ItemFace]]]:
     """Items of a data set with their faces by frame, in their order, few in memory at a time."""
     for some in _batches(items):
-        faces = faces_of(folder, {item.item_id for item in some})
+        faces = _faces_of(folder, some)
         for item in some:
             yield item, faces[item.item_id]
 
 
-def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
+def each_with_votes(
+    folder: Path, items: Iterable[Item]
+) -> Iterator[tuple[Item, Sequence[CountedVote]]]:
+    """Items of a data set with the votes of their clips, likewise."""
+    for some in _batches(items):
+        votes = _votes_of(folder, some)
+        for item in some:
+            yield item, votes[str(item.clip_id)]
+
+
+def _faces_of(folder: Path, items: Iterable[Item]) -> Mapping[str, Sequence[ItemFace]]:
+    return rows_of_each(folder, ItemFace, "item_id", {item.item_id for item in items})
+
+
+def _votes_of(folder: Path, items: Iterable[Item]) -> Mapping[str, Sequence[CountedVote]]:
+    return rows_of_each(folder, CountedVote, "clip_id", {str(item.clip_id) for item in items})
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
     some: list[Item] = []
     n_frames = 0
     for item in items:
         some.append(item)
         n_frames += item.n_frames or 1
-        if n_frames >= _FRAMES_AT_ONCE:
+        if n_frames >= _FRAMES_AT_ONCE or len(some) == _ITEMS_AT_ONCE:
             yield some
             some, n_frames = [], 0
     if some:
         yield some
+
+
+def votes_told(votes: Sequence[CountedVote]) -> list[Told]:
+    """The votes of an item's clip."""
+    told = [asdict(vote) for vote in votes]
+    for vote in told:
+        del vote["clip_id"]
+    return told
 
 
 def about(item: Item) -> Told:

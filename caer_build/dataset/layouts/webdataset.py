@@ -28,13 +28,18 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from caer_build.dataset.drafts import MEDIA
 from caer_build.dataset.layouts.layout import Seen, labelled
 from caer_build.dataset.layouts.libraries import reading
 from caer_build.dataset.layouts.opening import require_picture
-from caer_build.dataset.layouts.telling import each_told, votes_by_clip
+from caer_build.dataset.layouts.telling import each_told
+from caer_build.dataset.statistics import splits_of
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS, SPLITS, Item, ItemKind
+from caer_build.rows import Rows, columns_of
 from caer_build.store import write_json
 
 SHARD_ITEMS = 1000
@@ -54,33 +59,33 @@ class WebDataset:
     def described(self) -> dict[str, Any]:
         return asdict(self)
 
-    def choose(self, items: Sequence[Item]) -> list[Item]:
+    def choose(self, items: Sequence[Item]) -> Iterator[Item]:
         return labelled(items, self.kinds[0])
 
-    def places(self, items: Sequence[Item]) -> dict[str, str]:
+    def places(self, items: Sequence[Item]) -> Iterator[str]:
         n_before: Counter[str] = Counter()
-        places = {}
-        for item in sorted(items, key=_lot):
-            split = str(item.split)
-            shard = f"{split}-{n_before[split] // self.shard_items:06d}.tar"
-            places[item.item_id] = f"{shard}/{key_of(item.item_id)}{self.suffix}"
-            n_before[split] += 1
-        return places
+        splits = columns_of(Item, items, "split")["split"].to_pylist()
+        shards = np.zeros(len(items), np.int64)
+        for place in _by_lot(items):
+            shards[place] = n_before[splits[place]] // self.shard_items
+            n_before[splits[place]] += 1
+        for item, shard in zip(items, shards, strict=True):
+            yield f"{item.split}-{shard:06d}.tar/{key_of(item.item_id)}{self.suffix}"
 
-    def write_index(self, folder: Path, items: Sequence[Item]) -> None:
-        """Packs what lies in ``media/``."""
-        votes = votes_by_clip(folder)
-        # By shard, and within it in the order of places().
-        packed = sorted(items, key=lambda item: (_shard(item), _lot(item)))
-        told = each_told(folder, packed, votes)
-        for shard, group in groupby(told, key=lambda pair: _shard(pair[0])):
+    def write_index(self, folder: Path, items: Rows[Item]) -> None:
+        """Packs what lies in ``media/``, shard by shard, and within them by lot."""
+        mixed = items.reordered(_by_lot(items))
+        shards = [_shard(file) for file in mixed.table(["file"])["file"].to_pylist()]
+        packed = mixed.reordered(np.argsort(shards, kind="stable"))
+        told = each_told(folder, packed)
+        for shard, group in groupby(told, key=lambda pair: _shard(str(pair[0].file))):
             with tarfile.open(folder / shard, "w", format=tarfile.PAX_FORMAT) as tar:
                 for item, record in group:
                     self._add(tar, folder / MEDIA / f"{item.item_id}{self.suffix}", item, record)
-        n_items = Counter(_shard(item) for item in packed)
-        for split in {str(item.split) for item in items}:
-            shards = sorted(shard for shard in n_items if shard.startswith(f"{split}-"))
-            write_json(folder / f"{split}.json", _index(folder, shards, n_items))
+        n_items = Counter(shards)
+        for split in splits_of(items):
+            own = sorted(shard for shard in n_items if shard.startswith(f"{split}-"))
+            write_json(folder / f"{split}.json", _index(folder, own, n_items))
         write_json(folder / "classes.json", {name: k for k, name in enumerate(EMOTIONS)})
 
     def _add(self, tar: tarfile.TarFile, media: Path, item: Item, told: dict[str, Any]) -> None:
@@ -123,12 +128,14 @@ def key_of(item_id: str) -> str:
     return item_id.translate(_KEYS)
 
 
-def _lot(item: Item) -> bytes:
-    return hashlib.sha256(item.item_id.encode()).digest()
+def _by_lot(items: Sequence[Item]) -> npt.NDArray[np.int64]:
+    """(n,) places of items, in an order that their ids alone decide."""
+    ids = columns_of(Item, items, "item_id")["item_id"].to_pylist()
+    return np.argsort(np.array([hashlib.sha256(name.encode()).digest() for name in ids]))
 
 
-def _shard(item: Item) -> str:
-    return str(item.file).partition("/")[0]
+def _shard(file: str) -> str:
+    return file.partition("/")[0]
 
 
 def _member(name: str, n_bytes: int) -> tarfile.TarInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -43,7 +43,7 @@ class Dataset:
 
     root: Path
     layout: str
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     notes: tuple[str, ...] = ()
     faces: Callable[[], Iterator[pa.Table]] = no_faces
     votes: Callable[[], VoteCounts] = none_counted

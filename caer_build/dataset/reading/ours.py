@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from caer_build.dataset import metadata
 from caer_build.dataset.reading.dataset import Dataset, no_faces
 from caer_build.dataset.reading.notes import Notes
 from caer_build.dataset.reading.votes import VoteCounts, counted
+from caer_build.dataset.statistics import pairs_of
 from caer_build.errors import DatasetError, SchemaError
 from caer_build.records import EMOTIONS, VOTE_FLAGS, CountedVote, Item, ItemFace
 
@@ -31,11 +32,11 @@ def read(root: Path, notes: Notes, boxes: Path | None = None) -> Dataset | None:
     if not metadata.table_file(root, Item).is_file():
         return None
     with _whole(root):
-        items = metadata.read_rows(root, Item)
+        items = metadata.packed_rows(root, Item)
         facts = json.loads((root / FACTS).read_text("utf-8")) if _finished(root) else {}
     if not facts:
         notes.say(f"There is no {FACTS}: the export was not finished, or this is a part of it.")
-    return Dataset(root, "ours", tuple(items), (), _faces_of(root), lambda: _votes(root, items),
+    return Dataset(root, "ours", items, (), _faces_of(root), lambda: _votes(root, items),
                    facts)  # fmt: skip
 
 
@@ -51,10 +52,10 @@ def _faces_of(root: Path) -> Callable[[], Iterator[pa.Table]]:
     return faces if metadata.table_file(root, ItemFace).is_file() else no_faces
 
 
-def _votes(root: Path, items: list[Item]) -> VoteCounts:
+def _votes(root: Path, items: Sequence[Item]) -> VoteCounts:
     with _whole(root):
         votes = metadata.read_rows(root, CountedVote)
-    split_of = {str(item.clip_id): str(item.split) for item in items}
+    split_of = {str(clip): str(split) for clip, split in pairs_of(items, "clip_id", "split")}
     said = [(v.clip_id, str(v.emotion or v.flag)) for v in votes if v.purpose == "vote"]
     return counted(said, (*EMOTIONS, *VOTE_FLAGS), VOTE_FLAGS, split_of)
 
