@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Collection, Iterable, Sequence
@@ -19,8 +20,13 @@ Record = Any
 R = TypeVar("R")
 
 
-def schema(record_type: type) -> pa.Schema:
+def schema(record_type: Any) -> pa.Schema:
     """The Arrow schema of a record type: one field a column, nullable where None is allowed."""
+    return _schema(record_type)
+
+
+@functools.cache
+def _schema(record_type: Any) -> pa.Schema:
     import pyarrow as pa
 
     plain: dict[object, pa.DataType] = {

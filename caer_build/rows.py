@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, TypeVar, overload
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 _AT_ONCE = 2_000
 """records that are objects at a time, and rows of a piece"""
+_KEPT = 8
+"""pieces that stay unpacked"""
 
 
 class Rows(Sequence[R]):
@@ -49,6 +52,10 @@ class Rows(Sequence[R]):
         pieces = range(self._file.num_row_groups)
         sizes = (self._file.metadata.row_group(number).num_rows for number in pieces)
         self._ends = list(accumulate(sizes))
+        # What the tables took is kept by the allocator otherwise, and the next step adds to it.
+        pa.default_memory_pool().release_unused()
+        # Who asks for one record often asks for its neighbour next.
+        self._piece = lru_cache(_KEPT)(self._file.read_row_group)
 
     @classmethod
     def of(cls, record_type: type[R], records: Iterable[R]) -> Rows[R]:
@@ -75,8 +82,8 @@ class Rows(Sequence[R]):
             return [self[place] for place in range(*index.indices(len(self)))]
         place = range(len(self))[index]
         number = bisect_right(self._ends, place)
-        piece = self._file.read_row_group(number)
-        return from_table(self._type, piece.slice(place - self._ends[number], 1))[0]
+        start = self._ends[number - 1] if number else 0
+        return from_table(self._type, self._piece(number).slice(place - start, 1))[0]
 
     def table(self, names: Sequence[str]) -> pa.Table:
         """Some columns of all records."""

@@ -25,7 +25,7 @@ def test_faces_of_items_in_several_row_groups(tmp_path: Path) -> None:
     assert [f.frame for f in found[clip_id(11)]] == [0, 1, 2, 3, 4, 5]
     assert [f.frame for f in found[clip_id(2)]] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert found[clip_id(2)][4] == ItemFace(clip_id(2), 2, "t00", True, 13, 5, 33, 29, True)
-    assert metadata.faces_of(tmp_path, []) == {}
+    assert metadata.rows_of_each(tmp_path, ItemFace, "item_id", []) == {}
 
 
 def test_faces_of_stills(tmp_path: Path) -> None:

@@ -66,9 +66,7 @@ def comparison(d: Described) -> Iterator[str]:
     )
     for row in _PAPER:
         yield _row(*row)
-    n_shows, n_episodes = (
-        len(set(values_of(d.items, name))) for name in ("show", "episode_id")
-    )
+    n_shows, n_episodes = (len(set(values_of(d.items, name))) for name in ("show", "episode_id"))
     setting = f"{_count(n_shows, 'show')}, {_count(n_episodes, 'episode')}"
     most = max(values_of(d.items, "n_votes"), default=0)
     kinds = {"clip": "Dynamic (videos)", "still": "Static (images)"}

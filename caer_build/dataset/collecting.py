@@ -243,4 +243,3 @@ def _faces(workspace: Workspace, clip_ids: Sequence[str]) -> Iterator[pa.Table]:
             yield pa.table(
                 [boxes[columns.get(name, name)].combine_chunks() for name in target.names], target
             )
-

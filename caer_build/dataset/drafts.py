@@ -61,8 +61,8 @@ class Draft:
         self._guard = Lock()
         self._journal = folder / JOURNAL
         self.suffix = ""
-        # Of a run that was stopped: by item_id.
-        self._n_bytes = {made.item_id: made.n_bytes for made in _entries(self._journal)}
+        # By a run that was stopped; of a file that was made twice the last counts.
+        self._made = {made.item_id: made for made in _entries(self._journal)}
 
     @classmethod
     @contextmanager
@@ -94,14 +94,15 @@ class Draft:
         """Where the file of an item is written; its folder exists."""
         return self.folder / MEDIA / f"{item_id}{self.suffix}"
 
-    def stands(self, item: Item) -> bool:
-        """Whether a run that was stopped wrote the file of an item, and it lies there or where it
+    def standing(self, item: Item) -> Made | None:
+        """The file of an item, if a run that was stopped wrote it, and it lies there or where it
         belongs."""
-        n_bytes = self._n_bytes.get(item.item_id)
-        if n_bytes is None:
-            return False
+        made = self._made.get(item.item_id)
+        if made is None:
+            return None
         files = self.media(item.item_id), self.folder / str(item.file)
-        return any(file.is_file() and file.stat().st_size == n_bytes for file in files)
+        there = any(file.is_file() and file.stat().st_size == made.n_bytes for file in files)
+        return made if there else None
 
     def settle(self, items: Iterable[Item]) -> None:
         """Move the files of items to where they belong."""
@@ -124,10 +125,6 @@ class Draft:
         line = json.dumps(asdict(made)) + "\n"
         with self._guard, self._journal.open("a", encoding="utf-8") as journal:
             journal.write(line)
-
-    def made(self) -> Iterator[Made]:
-        """What was written, in the order in which it was; of a file that was written again both."""
-        return _entries(self._journal)
 
     def forget(self) -> None:
         """Nothing that was made is to be relied on."""

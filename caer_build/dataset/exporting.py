@@ -24,7 +24,7 @@ from caer_build.dataset.auditing.findings import Finding
 from caer_build.dataset.auditing.refusing import refuse_leaks, said_of
 from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.checksums import write_checksums
-from caer_build.dataset.drafts import Draft, Made
+from caer_build.dataset.drafts import Draft
 from caer_build.dataset.layouts.layout import Layout
 from caer_build.dataset.layouts.libraries import require_plain_path
 from caer_build.dataset.media_making import make
@@ -96,11 +96,13 @@ def export(
             items = chosen
             if layout.suffix is not None:
                 draft.suffix = layout.suffix
-                items = Rows.of(Item, _placed(chosen, layout))
-                make(catalogue, items, draft, jobs, _step(tell, "files"))
+                placed = _placed(chosen, layout)
+                items = Rows.of(
+                    Item,
+                    make(catalogue, placed, draft, jobs, lambda n: tell("files", n, len(chosen))),
+                )
                 if not layout.archived:
                     draft.settle(items)
-                items = _as_made(items, draft)
             metadata.write_tables(draft.folder, catalogue, items)
             # A card that a stopped run left would be taken for a part of the index.
             (draft.folder / CARD).unlink(missing_ok=True)
@@ -154,31 +156,6 @@ def _placed(items: Rows[Item], layout: Layout) -> Iterator[Item]:
     """The items with where their files are to be."""
     for item, file in zip(items, layout.places(items), strict=True):
         yield replace(item, file=file)
-
-
-def _as_made(items: Rows[Item], draft: Draft) -> Rows[Item]:
-    """The items with what their files came out as."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    made = Rows.of(Made, draft.made())
-    # Of what was made twice the last counts.
-    backwards = pa.array(made.table(["item_id"])["item_id"].to_pylist()[::-1], pa.string())
-    back = pc.index_in(items.table(["item_id"])["item_id"], backwards).to_numpy()
-    of_items = made.reordered(len(made) - 1 - back)
-    return Rows.of(
-        Item,
-        (
-            replace(
-                item,
-                width=file.width,
-                height=file.height,
-                file_bytes=file.n_bytes,
-                file_sha256=file.sha256,
-            )
-            for item, file in zip(items, of_items, strict=True)
-        ),
-    )
 
 
 def _beyond(leaks: Sequence[Finding], kinds: Collection[str]) -> list[Finding]:

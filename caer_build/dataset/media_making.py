@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -15,16 +16,23 @@ from caer_build.errors import DatasetError, IntegrityError, MediaError
 from caer_build.records import Item
 from caer_build.store import disk_errors, sha256_of
 
-Tell = Callable[[int, int], None]
 
-
-def make(catalogue: Catalogue, items: Sequence[Item], draft: Draft, jobs: int, tell: Tell) -> None:
-    """Makes the files that are missing of a draft that is open for .mp4, .avi or .png.
+def make(
+    catalogue: Catalogue,
+    items: Iterable[Item],
+    draft: Draft,
+    jobs: int,
+    tell: Callable[[int], None],
+) -> Iterator[Item]:
+    """Makes the files that are missing of a draft of .mp4, .avi or .png files.
 
     Args:
         items: with where their files belong; those of one clip together, or it is opened again.
         jobs: clips that are worked on at once.
-        tell: called with (items done, all items).
+        tell: called with how many items are done.
+
+    Yields:
+        The items, in their order, with what their files came out as.
 
     Raises:
         IntegrityError: if a clip is not the one that was cut.
@@ -33,10 +41,11 @@ def make(catalogue: Catalogue, items: Sequence[Item], draft: Draft, jobs: int, t
     cuts = (catalogue.cuts[column].to_pylist() for column in ("clip_id", "clip_sha256"))
     digests = dict(zip(*cuts, strict=True))
     n_done = 0
-    tell(n_done, len(items))
+    tell(n_done)
 
-    def work(own: Sequence[Item]) -> int:
-        todo = [item for item in own if not draft.stands(item)]
+    def work(own: Sequence[Item]) -> list[Item]:
+        files = {item.item_id: made for item in own if (made := draft.standing(item))}
+        todo = [item for item in own if item.item_id not in files]
         if todo:
             clip_id = str(own[0].clip_id)
             clip = catalogue.clip_file(clip_id)
@@ -44,12 +53,24 @@ def make(catalogue: Catalogue, items: Sequence[Item], draft: Draft, jobs: int, t
             with disk_errors(draft.folder):
                 for made in _MAKERS[draft.suffix](clip, todo, draft):
                     draft.note(made)
-        return len(own)
+                    files[made.item_id] = made
+        return [_came_out(item, files[item.item_id]) for item in own]
 
     of_clips = (list(own) for _, own in groupby(items, key=_clip_id))
-    for n_more in abreast(work, of_clips, jobs):
-        n_done += n_more
-        tell(n_done, len(items))
+    for own in abreast(work, of_clips, jobs):
+        yield from own
+        n_done += len(own)
+        tell(n_done)
+
+
+def _came_out(item: Item, file: Made) -> Item:
+    return replace(
+        item,
+        width=file.width,
+        height=file.height,
+        file_bytes=file.n_bytes,
+        file_sha256=file.sha256,
+    )
 
 
 def _clip_id(item: Item) -> str:

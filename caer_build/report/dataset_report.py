@@ -211,7 +211,7 @@ def agreement_bars(items: Sequence[Item]) -> list[StackedBar]:
     kinds = sorted(of_all, key=lambda k: (-k[0] / k[1] if k[1] else 0, -k[1]))[:MAX_BARS_OF_VOTES]
     bars = []
     for emotion in EMOTIONS if kinds else ():
-        counts = agreeing(item for item in items if item.emotion == emotion)
+        counts = agreeing([item for item in items if item.emotion == emotion])
         n = counts.total()
         parts = [
             (f"{k} of {of} agree", f"agree-{min(rank, 3)}", counts[k, of])

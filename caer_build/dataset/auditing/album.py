@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from caer_build.dataset.auditing.matching import Pictures
 from caer_build.dataset.auditing.opening import Opened, open_shelf, shelves
 from caer_build.dataset.auditing.thumbnails import Thumbnails, packed, thumbnail
 from caer_build.records import Item
+from caer_build.rows import Rows
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +30,31 @@ class Look:
     """What an item's file is.
 
     Attributes:
+        name: by which people find it.
         width, height: px; 0 if it shows nothing.
         sha256: of its bytes; None likewise.
         trouble: what is wrong with it, in a few words; None: nothing.
     """
 
-    item: Item
+    item_id: str
+    name: str
+    split: str | None
+    emotion: str | None
+    shot_id: str | None
+    track_id: str | None
     width: int
     height: int
     sha256: str | None
     trouble: str | None
+
+    @classmethod
+    def of(
+        cls, item: Item, trouble: str | None, sha256: str | None = None, size: Size = (0, 0)
+    ) -> Look:
+        return cls(
+            item.item_id, str(item.file or item.item_id), item.split, item.emotion, item.shot_id,
+            item.track_id, *size, sha256, trouble,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,7 +67,7 @@ class Album:
         pictures: on the disk, descriptors in half precision.
     """
 
-    looks: list[Look]
+    looks: Rows[Look]
     look_of: npt.NDArray[np.int64]
     pictures: Pictures
 
@@ -57,23 +76,28 @@ class Album:
 def album_of(
     root: Path, items: Sequence[Item], jobs: int, tell: Callable[[int, int], None]
 ) -> Iterator[Album]:
-    """Opens every item once; memory grows by some 200 bytes for each.
+    """Opens every item once.
 
     Args:
         jobs: files that are read at once.
         tell: called with (items done, all).
     """
-    looks: list[Look] = []
-    look_of: list[int] = []
+    look_of = array("q")
     with tempfile.TemporaryFile() as numbers, tempfile.TemporaryFile() as kept:
         thumbs = Thumbnails(kept)
-        for found in abreast(partial(_look_at, root), shelves(items), jobs):
-            for look, descriptors, small in found:
-                look_of += [len(looks)] * len(small)
-                looks.append(look)
-                numbers.write(descriptors.tobytes())
-                thumbs.append(small)
-            tell(len(looks), len(items))
+
+        def each() -> Iterator[Look]:
+            n_done = 0
+            for found in abreast(partial(_look_at, root), shelves(items), jobs):
+                for look, descriptors, small in found:
+                    look_of.extend([n_done] * len(small))
+                    n_done += 1
+                    numbers.write(descriptors.tobytes())
+                    thumbs.append(small)
+                    yield look
+                tell(n_done, len(items))
+
+        looks = Rows.of(Look, each())
         numbers.flush()
         thumbs.settle()
         shape = (len(look_of), 2, LENGTH)
@@ -82,7 +106,7 @@ def album_of(
             if look_of
             else np.zeros(shape, np.float16)
         )
-        yield Album(looks, np.array(look_of, np.int64), Pictures(descriptors, thumbs))
+        yield Album(looks, np.asarray(look_of, np.int64), Pictures(descriptors, thumbs))
 
 
 Seen = tuple[Look, npt.NDArray[np.float16], list[bytes]]
@@ -98,12 +122,12 @@ def _look_at(root: Path, items: Sequence[Item]) -> list[Seen]:
             trouble = one.trouble or _changed(one.item, sha256)
             thumbs = [thumbnail(picture) for picture in one.pictures]
             descriptors = np.stack([describe(thumb) for thumb in thumbs]).astype(np.float16)
-            look = Look(one.item, width, height, sha256, trouble)
+            look = Look.of(one.item, trouble, sha256, (width, height))
             found.append((look, descriptors, [packed(thumb) for thumb in thumbs]))
         else:
             item, trouble = one
             nothing = np.empty((0, 2, LENGTH), np.float16)
-            found.append((Look(item, 0, 0, None, trouble), nothing, []))
+            found.append((Look.of(item, trouble), nothing, []))
     return found
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caer_build.dataset.auditing.album import Album, album_of
-from caer_build.dataset.auditing.boxes import findings_by_boxes
+import numpy as np
+
+from caer_build.dataset.auditing.album import Look, album_of
+from caer_build.dataset.auditing.boxes import Sizes, findings_by_boxes
 from caer_build.dataset.auditing.duplicates import findings_by_pictures
 from caer_build.dataset.auditing.findings import Audit, Finding, found, gravest_first
 from caer_build.dataset.auditing.lineage import findings_by_ids
@@ -16,6 +18,7 @@ from caer_build.dataset.auditing.same_faces import findings_by_faces
 from caer_build.dataset.reading import Dataset
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS, Item
+from caer_build.rows import Rows, columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,18 +90,26 @@ def _findings(
     findings = findings_by_ids(items, faces())
     with album_of(root, items, jobs, lambda done, n: tell("pictures", done, n)) as album:
         findings += findings_by_pictures(album, jobs, tell, leaks_only=leaks_only)
-        return [*findings, *findings_by_boxes(items, faces(), _sizes(items, album))]
+        return [*findings, *findings_by_boxes(items, faces(), _sizes(items, album.looks))]
 
 
-def _sizes(items: Iterable[Item], album: Album) -> dict[str, tuple[int, int]]:
-    said = {i.item_id: (i.width, i.height) for i in items if i.width and i.height}
-    return said | {
-        look.item.item_id: (look.width, look.height) for look in album.looks if look.width
-    }
+def _sizes(items: Sequence[Item], looks: Rows[Look]) -> Sizes:
+    """As their files show them, or else as they are said to be."""
+    import pyarrow.compute as pc
+
+    names = ("item_id", "width", "height")
+    said, seen = columns_of(Item, items, *names), looks.table(names)
+    seen = seen.filter(pc.greater(seen["width"], 0))
+    seen = seen.take(pc.index_in(said["item_id"], seen["item_id"].combine_chunks()))
+    sides = (pc.coalesce(seen[name], said[name]).fill_null(0).to_numpy() for name in names[1:])
+    sizes = np.stack(list(sides), axis=1).astype(float)
+    sizes[(sizes == 0).any(axis=1)] = np.inf
+    return sizes
 
 
-def _counts(items: Iterable[Item]) -> dict[str, dict[str, int]]:
+def _counts(items: Sequence[Item]) -> dict[str, dict[str, int]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for item in items:
-        counts[str(item.split or "none")][str(item.emotion or "none")] += 1
+    columns = columns_of(Item, items, "split", "emotion").group_by(["split", "emotion"])
+    for row in columns.aggregate([([], "count_all")]).to_pylist():
+        counts[str(row["split"] or "none")][str(row["emotion"] or "none")] = row["count_all"]
     return {split: dict(of) for split, of in counts.items()}

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from caer_build.dataset.auditing.courses import NOTHING, SAME_PLACE, Course, InPlace, in_place
 from caer_build.dataset.auditing.findings import Finding, found
 from caer_build.records import SPLITS, Item
+from caer_build.rows import columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +27,8 @@ standard deviations"""
 _FEWEST = 50
 """boxes from which a share means something"""
 _DIGITS = re.compile(r"[0-9]+")
-Sizes = Mapping[str, tuple[int, int]]
+Sizes = npt.NDArray[np.float64]
+"""(n, 2) width and height of items in px; infinite where they are not known"""
 
 
 def findings_by_boxes(
@@ -36,30 +38,34 @@ def findings_by_boxes(
 
     Args:
         faces: tables of :class:`ItemFace`; without any there is nothing to be found.
-        sizes: width and height of items in px, by item_id, where they are known.
     """
-    ids = [item.item_id for item in items]
-    wide = np.array([sizes.get(i, (np.inf, np.inf)) for i in ids], float).reshape(-1, 2)
-    outside: list[str] = []
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    about = columns_of(Item, items, "item_id", "file", "kind", "clip_id")
+    ids = about["item_id"].combine_chunks()
     # Only stills without ids are laid side by side; the boxes of others need not be kept.
-    unknown = {item.item_id for item in items if item.kind == "still" and item.clip_id is None}
+    unknown = ids.filter(pc.and_(pc.equal(about["kind"], "still"), about["clip_id"].is_null()))
     target: dict[str, npt.NDArray[np.float64]] = {}
-    with_target: set[str] = set()
+    with_target = np.zeros(len(ids), bool)
+    outside: list[str] = []
     any_face = False
     for table in faces:
         any_face = any_face or len(table) > 0
-        outside += _outside(table, ids, wide)
+        outside += _outside(table, ids, sizes)
         own = table.filter(table["is_target"])
-        with_target.update(own["item_id"].unique().to_pylist())
-        if unknown:
-            names = own["item_id"].to_pylist()
-            target |= {n: box for n, box in zip(names, _box(own), strict=True) if n in unknown}
+        with_target[pc.index_in(own["item_id"].unique(), ids).drop_null().to_numpy()] = True
+        if len(unknown):
+            own = own.filter(pc.is_in(own["item_id"], unknown))
+            target |= dict(zip(own["item_id"].to_pylist(), _box(own), strict=True))
     if not any_face:
         return []
-    without = [str(i.file or i.item_id) for i in items if i.item_id not in with_target]
+    without = about.filter(pa.array(~with_target))
+    names = pc.coalesce(without["file"], without["item_id"])
     return [
         *found("box_outside", "fault", "face boxes that reach out of the picture: {n}", outside),
-        *found("no_face", "fault", "items without a box of the face they are about: {n}", without),
+        *found("no_face", "fault", "items without a box of the face they are about: {n}",
+               (name.as_py() for name in names), len(names)),
         *_same_places(items, target),
     ]  # fmt: skip
 
@@ -69,17 +75,15 @@ def _box(table: pa.Table) -> npt.NDArray[np.float64]:
     return np.asarray(np.stack(columns, axis=1), np.float64)
 
 
-def _outside(table: pa.Table, ids: Sequence[str], wide: npt.NDArray[np.float64]) -> list[str]:
-    import pyarrow as pa
+def _outside(table: pa.Table, ids: pa.Array, sizes: Sizes) -> list[str]:
     import pyarrow.compute as pc
 
-    known = table.filter(pc.is_in(table["item_id"], pa.array(ids, pa.string())))
+    known = table.filter(pc.is_in(table["item_id"], ids))
     boxes = _box(known)
-    place = pc.index_in(known["item_id"], pa.array(ids, pa.string())).to_numpy()
-    limits = wide[place] + _BESIDE
+    limits = sizes[pc.index_in(known["item_id"], ids).to_numpy()] + _BESIDE
     beyond = (boxes[:, :2] < -_BESIDE).any(axis=1) | (boxes[:, 2:] > limits).any(axis=1)
     return [
-        f"{ids[place[row]]} frame {known['frame'][int(row)].as_py()}: "
+        f"{known['item_id'][int(row)]} frame {known['frame'][int(row)]}: "
         f"{', '.join(f'{v:.0f}' for v in boxes[row])}"
         for row in np.flatnonzero(beyond)
     ]
@@ -89,6 +93,8 @@ def _same_places(
     items: Sequence[Item], target: Mapping[str, npt.NDArray[np.float64]]
 ) -> list[Finding]:
     """Whether stills of two splits come from the same videos, where no ids tell."""
+    if not target:
+        return []
     classes: dict[tuple[str | None, str | None], list[Item]] = defaultdict(list)
     for item in items:
         classes[item.split, item.emotion].append(item)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, TypeAlias
 
 Severity: TypeAlias = Literal["leak", "fault", "note"]
@@ -52,18 +53,20 @@ class Audit:
 
 
 def found(
-    kind: str, severity: Severity, message: str, examples: Sequence[str], n: int | None = None
+    kind: str, severity: Severity, message: str, examples: Iterable[str], n: int | None = None
 ) -> list[Finding]:
     """A finding, if there is one.
 
     Args:
         message: with ``{n}`` for how often.
+        examples: the first few are kept.
         n: how often; None: as often as there are examples.
     """
-    n = len(examples) if n is None else n
-    if n == 0:
-        return []
-    return [Finding(kind, severity, n, message.format(n=n), tuple(examples[:SHOWN]))]
+    left = iter(examples)
+    shown = tuple(islice(left, SHOWN))
+    if n is None:
+        n = len(shown) + sum(1 for _ in left)
+    return [Finding(kind, severity, n, message.format(n=n), shown)] if n else []
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

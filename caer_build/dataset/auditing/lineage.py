@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from caer_build.dataset.auditing.findings import Finding, Severity, found
+from caer_build.dataset.statistics import pairs_of
 from caer_build.records import SPLITS, Item
+from caer_build.rows import columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +24,9 @@ _IDS: tuple[tuple[str, str, Severity, str], ...] = (
     ("episode_id", "same_episode", "note", "episodes with clips in two splits: {n}"),
     ("show", "same_show", "note", "shows with clips in two splits: {n}"),
 )
+
+_AT_ONCE = 2_000
+"""rows that are objects at a time"""
 
 
 def findings_by_ids(items: Sequence[Item], faces: Iterable[pa.Table]) -> list[Finding]:
@@ -35,16 +42,15 @@ def findings_by_ids(items: Sequence[Item], faces: Iterable[pa.Table]) -> list[Fi
     return [*findings, *_shared_frames(items), *_seen_elsewhere(items, faces)]
 
 
-def _splits_by(items: Sequence[Item], column: str) -> dict[str, set[str]]:
-    splits: dict[str, set[str]] = defaultdict(set)
-    for item in items:
-        value = getattr(item, column)
-        if value is not None and item.split is not None:
-            splits[value].add(item.split)
+def _splits_by(items: Sequence[Item], column: str) -> dict[str, list[str]]:
+    splits: dict[str, list[str]] = defaultdict(list)
+    for value, split in pairs_of(items, column, "split"):
+        if value is not None and split is not None:
+            splits[value].append(split)
     return splits
 
 
-def _straddling(splits_of: Mapping[str, set[str]]) -> list[str]:
+def _straddling(splits_of: Mapping[str, Sequence[str]]) -> list[str]:
     return [
         f"{name} is in {' and '.join(s for s in SPLITS if s in splits)}"
         for name, splits in sorted(splits_of.items())
@@ -54,46 +60,46 @@ def _straddling(splits_of: Mapping[str, set[str]]) -> list[str]:
 
 def _shared_frames(items: Sequence[Item]) -> list[Finding]:
     """Items of one episode whose spans overlap and that stand in two splits."""
-    episodes: dict[str, list[tuple[int, int, Item]]] = defaultdict(list)
-    for item in items:
-        if None not in (item.episode_id, item.start_frame, item.end_frame, item.split):
-            span = int(item.start_frame or 0), int(item.end_frame or 0)
-            episodes[str(item.episode_id)].append((*span, item))
+    names = ("episode_id", "start_frame", "end_frame", "item_id", "split")
+    spans = columns_of(Item, items, *names).drop_null()
+    in_order = spans.sort_by([(name, "ascending") for name in names])
     examples = []
-    for _, several in sorted(episodes.items()):
+    for _, several in groupby(_rows(in_order), key=itemgetter(0)):
         # Of each split, the item that reaches furthest: what begins before its end shares frames.
-        furthest: dict[str, tuple[int, Item]] = {}
-        for start, end, item in sorted(several, key=_by_place):
-            split = str(item.split)
+        furthest: dict[str, tuple[int, str]] = {}
+        for _, start, end, item_id, split in several:
             for other, (reached, earlier) in sorted(furthest.items()):
                 if other != split and start < reached:
-                    examples.append(f"{earlier.item_id} ({other}) and {item.item_id} ({split})")
-            if end > furthest.get(split, (0, item))[0]:
-                furthest[split] = end, item
+                    examples.append(f"{earlier} ({other}) and {item_id} ({split})")
+            if end > furthest.get(split, (0, ""))[0]:
+                furthest[split] = end, item_id
     return found("shared_frames", "leak", "items that share frames with one of another split: {n}",
                  examples)  # fmt: skip
 
 
-def _by_face(row: tuple[str, str, str | None]) -> tuple[str, str]:
-    return row[:2]
-
-
-def _by_place(entry: tuple[int, int, Item]) -> tuple[int, int, str]:
-    return entry[0], entry[1], entry[2].item_id
+def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+    for batch in table.to_batches(_AT_ONCE):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _seen_elsewhere(items: Sequence[Item], faces: Iterable[pa.Table]) -> list[Finding]:
     """People of one split, whoever they are there, who are seen in items of another."""
-    person_of = {i.track_id: i.person_id for i in items if i.track_id and i.person_id}
+    import pyarrow.compute as pc
+
+    person_of = {t: p for t, p in pairs_of(items, "track_id", "person_id") if t and p}
     home = _splits_by(items, "person_id")
-    split_of = {item.item_id: item.split for item in items if item.split is not None}
-    examples = []
+    known = columns_of(Item, items, "item_id", "split").drop_null()
+    ids = known["item_id"].combine_chunks()
     names = ["item_id", "face", "person_id"]
+    examples = []
     for table in faces:
-        there = table.select(names).group_by(names).aggregate([])
-        columns = [there[name].to_pylist() for name in names]
-        for item_id, face, said in sorted(zip(*columns, strict=True), key=_by_face):
-            person, split = said or person_of.get(face), split_of.get(item_id)
+        there = table.select(names).group_by(names).aggregate([]).select(names)
+        there = there.sort_by([("item_id", "ascending"), ("face", "ascending")])
+        there = there.append_column(
+            "split", known["split"].take(pc.index_in(there["item_id"], ids))
+        )
+        for item_id, face, said, split in _rows(there):
+            person = said or person_of.get(face)
             if person is None or split is None or not home[person] or split in home[person]:
                 continue
             where = " and ".join(s for s in SPLITS if s in home[person])

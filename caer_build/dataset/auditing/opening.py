@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caer_build.records import Item
+from caer_build.rows import Rows, columns_of
 
 Picture = npt.NDArray[np.uint8]
 LOOKS = 5
@@ -48,14 +49,24 @@ class Opened:
     trouble: str | None = None
 
 
-def shelves(items: Sequence[Item]) -> list[list[Item]]:
+def shelves(items: Sequence[Item]) -> Iterator[list[Item]]:
     """The items that are read together: those of one file, or of one archive."""
-    found: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        if item.file is not None:
-            head, archive, _ = item.file.partition(_ARCHIVE)
-            found[head + archive if archive else item.file].append(item)
-    return list(found.values())
+    there = (item for item in _by_archive(items) if item.file is not None)
+    return (list(several) for _, several in groupby(there, key=_shelf))
+
+
+def _by_archive(items: Sequence[Item]) -> Sequence[Item]:
+    """Those of one archive beside each other; of files they are."""
+    files = columns_of(Item, items, "file")["file"].to_pylist()
+    if not isinstance(items, Rows) or not any(_ARCHIVE in file for file in files if file):
+        return items
+    archives = [str(file).partition(_ARCHIVE)[0] for file in files]
+    return items.reordered(np.argsort(archives, kind="stable"))
+
+
+def _shelf(item: Item) -> str:
+    head, archive, _ = str(item.file).partition(_ARCHIVE)
+    return head + archive
 
 
 def open_shelf(root: Path, items: Sequence[Item]) -> Iterator[Opened | tuple[Item, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -51,7 +52,7 @@ class Thumbnails:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._ends = [0]
+        self._ends = array("q", [0])
 
     def __len__(self) -> int:
         return len(self._ends) - 1
