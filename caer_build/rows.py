@@ -9,14 +9,17 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, islice
-from typing import TYPE_CHECKING, TypeVar, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
 
 from caer_build.arrow import from_table, schema, to_table
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 R = TypeVar("R")
 _AT_ONCE = 2_000
@@ -26,50 +29,60 @@ _KEPT = 8
 
 
 class Rows(Sequence[R]):
-    """Records of one type, packed away as Parquet in memory.
+    """Records of one type, as Parquet: in memory, or in a file.
 
     Whoever goes through them makes each record anew; who wants a column or two of all of them
     makes none.
-
-    Args:
-        tables: of the type's schema, some thousand rows each.
-
-    Raises:
-        SchemaError: if the columns are not those of the type.
     """
 
-    def __init__(self, record_type: type[R], tables: Iterable[pa.Table]) -> None:
+    def __init__(self, record_type: type[R], file: pq.ParquetFile) -> None:
+        self._type, self._file = record_type, file
+        self._pieces = range(file.num_row_groups)
+        sizes = (file.metadata.row_group(number).num_rows for number in self._pieces)
+        self._ends = list(accumulate(sizes))
+        # Who asks for one record often asks for its neighbour next.
+        self._kept = lru_cache(_KEPT)(self._piece)
+
+    @classmethod
+    def packed(cls, record_type: type[R], tables: Iterable[pa.Table]) -> Rows[R]:
+        """Tables of the type's schema, some thousand rows each, packed away as they come.
+
+        Raises:
+            SchemaError: if their columns are not those of the type.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._type = record_type
         sink, columns = pa.BufferOutputStream(), schema(record_type)
         with pq.ParquetWriter(sink, columns, compression="zstd") as writer:
             for table in tables:
                 from_table(record_type, table[:0])
                 writer.write_table(table.cast(columns), _AT_ONCE)
-        self._file = pq.ParquetFile(pa.BufferReader(sink.getvalue()))
-        pieces = range(self._file.num_row_groups)
-        sizes = (self._file.metadata.row_group(number).num_rows for number in pieces)
-        self._ends = list(accumulate(sizes))
+        rows = cls(record_type, pq.ParquetFile(pa.BufferReader(sink.getvalue())))
         # What the tables took is kept by the allocator otherwise, and the next step adds to it.
         pa.default_memory_pool().release_unused()
-        # Who asks for one record often asks for its neighbour next.
-        self._piece = lru_cache(_KEPT)(self._file.read_row_group)
+        return rows
 
     @classmethod
     def of(cls, record_type: type[R], records: Iterable[R]) -> Rows[R]:
         """Some records, packed away as they come."""
         left = iter(records)
         pieces = iter(lambda: list(islice(left, _AT_ONCE)), [])
-        return cls(record_type, (to_table(record_type, piece) for piece in pieces))
+        return cls.packed(record_type, (to_table(record_type, piece) for piece in pieces))
+
+    @classmethod
+    def stored(cls, record_type: type[R], file: Path) -> Rows[R]:
+        """The records of a Parquet file, which stays open."""
+        import pyarrow.parquet as pq
+
+        return cls(record_type, pq.ParquetFile(file))
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
     def __iter__(self) -> Iterator[R]:
-        for number in range(self._file.num_row_groups):
-            yield from from_table(self._type, self._file.read_row_group(number))
+        for number in self._pieces:
+            yield from from_table(self._type, self._piece(number))
 
     @overload
     def __getitem__(self, index: int) -> R: ...
@@ -83,22 +96,31 @@ class Rows(Sequence[R]):
         place = range(len(self))[index]
         number = bisect_right(self._ends, place)
         start = self._ends[number - 1] if number else 0
-        return from_table(self._type, self._piece(number).slice(place - start, 1))[0]
+        return from_table(self._type, self._kept(number).slice(place - start, 1))[0]
 
     def table(self, names: Sequence[str]) -> pa.Table:
         """Some columns of all records."""
-        return self._file.read(list(names)).select(list(names))
+        return self._file.read(list(names), use_threads=False).select(list(names))
+
+    def values(self, name: str) -> Iterator[Any]:
+        """A column of all records, few in memory at a time."""
+        for number in self._pieces:
+            yield from self._piece(number, [name])[name].to_pylist()
 
     def having(self, name: str, value: str) -> Rows[R]:
         """The records that say a value in a column of texts."""
         import pyarrow.compute as pc
 
-        pieces = (self._file.read_row_group(n) for n in range(self._file.num_row_groups))
-        return Rows(self._type, (piece.filter(pc.equal(piece[name], value)) for piece in pieces))
+        pieces = map(self._piece, self._pieces)
+        own = (piece.filter(pc.equal(piece[name], value)) for piece in pieces)
+        return Rows.packed(self._type, own)
 
     def reordered(self, order: npt.NDArray[np.int64]) -> Rows[R]:
         """The same records in another order; all columns are in memory meanwhile."""
-        return Rows(self._type, [self._file.read().take(order)])
+        return Rows.packed(self._type, [self._file.read(use_threads=False).take(order)])
+
+    def _piece(self, number: int, names: Sequence[str] | None = None) -> pa.Table:
+        return self._file.read_row_group(number, names, use_threads=False)
 
 
 def columns_of(record_type: type[R], rows: Iterable[R], *names: str) -> pa.Table:
@@ -112,3 +134,36 @@ def columns_of(record_type: type[R], rows: Iterable[R], *names: str) -> pa.Table
         {name: pa.array([getattr(row, name) for row in rows], types.field(name).type)
          for name in names}
     )  # fmt: skip
+
+
+def values_in(rows: Iterable[Any], name: str) -> Iterator[Any]:
+    """What records say in a column, one after the other."""
+    return rows.values(name) if isinstance(rows, Rows) else (getattr(row, name) for row in rows)
+
+
+class Places:
+    """Where each of many texts stands in a list of them, in sixteen bytes a text.
+
+    By their hashes of 64 bits: of a hundred thousand texts two are taken for one in one list of
+    three thousand million.
+
+    Args:
+        texts: all different.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        hashes = np.fromiter(map(hash, texts), np.int64)
+        self._order = np.argsort(hashes)
+        self._ascending = hashes[self._order]
+
+    def of(self, texts: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+        """(n,) of each of some texts, which may come again and again; -1 of others."""
+        if not len(self._order):
+            return np.full(len(texts), -1)
+        coded = texts.combine_chunks().dictionary_encode()
+        hashes = np.fromiter(map(hash, coded.dictionary.to_pylist()), np.int64)
+        near = np.searchsorted(self._ascending, hashes).clip(max=len(self._order) - 1)
+        known = self._ascending[near] == hashes
+        found = np.where(known, self._order[near], -1)
+        places: npt.NDArray[np.int64] = found[coded.indices.to_numpy(zero_copy_only=False)]
+        return places

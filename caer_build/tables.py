@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from caer_build.arrow import from_table, read_table, to_table
 from caer_build.errors import StoreError
+from caer_build.rows import Rows
 from caer_build.store import Workspace, write_atomically
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 R = TypeVar("R")
 _FACTS = b"caer"
@@ -35,16 +36,16 @@ def read_published(workspace: Workspace, record_type: type[R]) -> list[R]:
     Raises:
         StoreError: if no build has published it yet.
     """
-    return from_table(record_type, published_table(workspace, record_type))
+    return from_table(record_type, read_table(_there(workspace, record_type)))
 
 
-def published_table(workspace: Workspace, record_type: type) -> pa.Table:
-    """A published table as it is: what is only passed on need not become records.
+def published_rows(workspace: Workspace, record_type: type[R]) -> Rows[R]:
+    """All rows of a published table, read when they are asked for: of tens of thousands.
 
     Raises:
         StoreError: if no build has published it yet.
     """
-    return read_table(_there(workspace, record_type))
+    return Rows.stored(record_type, _there(workspace, record_type))
 
 
 def has_table(workspace: Workspace, record_type: type) -> bool:

@@ -56,8 +56,8 @@ def toy_catalogue(folder: Path, without: Collection[Split] = ()) -> Catalogue:
     return Catalogue(
         facts={"made_with": "a test"},
         items=(*clips, *sorted(stills, key=lambda still: still.item_id)),
-        votes=to_table(CountedVote, (vote for k in numbers for vote in _votes(k))),
-        cuts=to_table(Cut, (_cut(k, sha256_of(files[clip_id(k)])) for k in numbers)),
+        votes=tuple(vote for k in numbers for vote in _votes(k)),
+        cuts=tuple(_cut(k, sha256_of(files[clip_id(k)])) for k in numbers),
         episodes=tuple(episode(name, width=SIZE[0], height=SIZE[1]) for name in EPISODES),
         faces=lambda: _faces(numbers),
         clip_file=files.__getitem__,

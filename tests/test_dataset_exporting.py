@@ -18,12 +18,11 @@ import cv2
 import pandas as pd
 import pytest
 
-from caer_build.arrow import from_table, to_table
 from caer_build.dataset.exporting import export
 from caer_build.dataset.layouts.choice import layout_of
 from caer_build.dataset.stills import CHOSEN_OF
 from caer_build.errors import DatasetError
-from caer_build.records import Clip, Cut, Still, Vote
+from caer_build.records import Clip, Still, Vote
 from caer_build.store import Workspace, sha256_of
 from caer_build.tables import read_published, save
 from tests.building import build, caer
@@ -439,12 +438,9 @@ def test_a_clip_of_train_that_is_coded_anew_in_test_is_found(tmp_path: Path) -> 
     again = film(tmp_path / "again.mp4", 1, coding)
     planted = replace(
         clean,
-        cuts=to_table(
-            Cut,
-            (
-                replace(cut, clip_sha256=sha256_of(again)) if cut.clip_id == clip_id(10) else cut
-                for cut in from_table(Cut, clean.cuts)
-            ),
+        cuts=tuple(
+            replace(cut, clip_sha256=sha256_of(again)) if cut.clip_id == clip_id(10) else cut
+            for cut in clean.cuts
         ),
         clip_file=lambda name: again if name == clip_id(10) else clean.clip_file(name),
     )

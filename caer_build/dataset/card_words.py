@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from caer_build.dataset.statistics import pairs_of
+from caer_build.dataset.statistics import n_beside_several
 from caer_build.records import Item
 
 RULES: Mapping[str, str] = {
@@ -115,8 +114,7 @@ LOADING: Mapping[str, tuple[str, ...]] = {
 
 def two_emotions(items: Sequence[Item]) -> list[str]:
     """A limit of data sets in which pictures of two people stand under the emotions of both."""
-    files = Counter(sha256 for sha256, _ in pairs_of(items, "file_sha256", "emotion"))
-    n = sum(n > 1 for sha256, n in files.items() if sha256 is not None)
+    n = n_beside_several(items, "file_sha256", "emotion")
     if not n:
         return []
     return [

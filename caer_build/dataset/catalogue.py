@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caer_build.records import Episode, Item
+from caer_build.records import CountedVote, Cut, Episode, Item
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,9 +33,8 @@ class Catalogue:
     Attributes:
         facts: by which rule and split it was made, the funnel, the codec; JSON.
         items: clips, then stills, each by id; without files; those of the kinds asked for.
-        votes: a table of :class:`CountedVote`, of the clips among the items at least, by clip and
-            annotator.
-        cuts: a table of :class:`Cut`, likewise, one a clip.
+        votes: of the clips among the items at least, by clip and annotator.
+        cuts: likewise, one a clip.
         episodes: from which there are clips.
         faces: gives the faces in all frames of the clips as tables of :class:`ItemFace`, some
             episodes at a time, so that nobody holds a season in memory.
@@ -44,8 +43,8 @@ class Catalogue:
 
     facts: Mapping[str, Any]
     items: Sequence[Item]
-    votes: pa.Table
-    cuts: pa.Table
+    votes: Sequence[CountedVote]
+    cuts: Sequence[Cut]
     episodes: tuple[Episode, ...]
     faces: Callable[[], Iterator[pa.Table]]
     clip_file: Callable[[str], Path]

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from caer_build import __version__, overrides, pipeline
 from caer_build.arrow import read_table, rows_of, schema
 from caer_build.dataset.catalogue import Catalogue
@@ -32,7 +34,7 @@ from caer_build.records import (
 from caer_build.rows import Rows
 from caer_build.stages import cutting
 from caer_build.store import Workspace, sha256_of
-from caer_build.tables import facts_of, has_table, published_table, read_published
+from caer_build.tables import facts_of, has_table, published_rows, read_published
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +47,7 @@ _OF_CLIP = (
     "clip_id", "track_id", "shot_id", "person_id", "episode_id", "n_frames", "start_frame",
     "end_frame", "file_sha256",
 )  # fmt: skip
+_OF_BUILD = (*_OF_CLIP, "file", "reject_reason", "start_pts_s", "end_pts_s")
 _STILLS_AT_ONCE = 2000
 
 
@@ -64,31 +67,36 @@ def collect(workspace: Workspace, kinds: Collection[ItemKind]) -> Catalogue:
     facts = _facts(workspace)
     if "still" in kinds:
         facts["stills"] = _facts_of_stills(workspace)
-    kept = published_table(workspace, Clip)
+    kept = published_rows(workspace, Clip).table(_OF_BUILD)
     kept = kept.filter(pc.is_null(kept["reject_reason"]))
     _check_decisions(workspace, kept)
-    stands = published_table(workspace, SplitAssignment)
+    stands = published_rows(workspace, SplitAssignment).table(["clip_id", "split", "group_id"])
     stands = stands.filter(pc.is_valid(stands["split"]))
     own = rows_of(kept, "clip_id", stands["clip_id"].to_pylist()).sort_by("clip_id")
     ids = own["clip_id"].to_pylist()
     episodes = {e.episode_id: e for e in read_published(workspace, Episode)}
-    clips = _clips(own, published_table(workspace, Label), stands, episodes)
+    labels = published_rows(workspace, Label).table(["clip_id", *_OF_LABEL])
+    clips = _clips(own, labels, stands, episodes)
     files = dict(zip(ids, own["file"].to_pylist(), strict=True))
     return Catalogue(
         facts=facts,
-        items=Rows(
+        items=Rows.packed(
             Item,
             chain(
                 [clips] if "clip" in kinds else [],
                 _stills(workspace, clips) if "still" in kinds else [],
             ),
         ),
-        votes=rows_of(published_table(workspace, CountedVote), "clip_id", ids),
-        cuts=rows_of(published_table(workspace, Cut), "clip_id", ids).sort_by("clip_id"),
+        votes=published_rows(workspace, CountedVote),
+        cuts=_by_clip(published_rows(workspace, Cut)),
         episodes=tuple(episodes[name] for name in sorted(own["episode_id"].unique().to_pylist())),
         faces=lambda: _faces(workspace, ids),
         clip_file=lambda clip_id: workspace.root / str(files[clip_id]),
     )
+
+
+def _by_clip(cuts: Rows[Cut]) -> Rows[Cut]:
+    return cuts.reordered(np.argsort(np.array(list(cuts.values("clip_id")), np.str_)))
 
 
 def _check_decisions(workspace: Workspace, kept: pa.Table) -> None:
@@ -124,10 +132,7 @@ def _facts(workspace: Workspace) -> dict[str, Any]:
     recipe, _ = pipeline.last_recipe(workspace)
     settings = cast(cutting.CuttingSettings, recipe["cutting"])
     left_out = _left_out(workspace)
-    labelled = funnel(
-        Rows(Clip, [published_table(workspace, Clip)]),
-        Rows(Label, [published_table(workspace, Label)]),
-    )
+    labelled = funnel(published_rows(workspace, Clip), published_rows(workspace, Label))
     steps = to_data_set(labelled, len(left_out))
     return {
         "made_with": f"caer-build {__version__}",
@@ -144,7 +149,7 @@ def _facts(workspace: Workspace) -> dict[str, Any]:
 
 
 def _left_out(workspace: Workspace) -> dict[str, str]:
-    rows = published_table(workspace, SplitAssignment).select(["clip_id", "left_out_because"])
+    rows = published_rows(workspace, SplitAssignment).table(["clip_id", "left_out_because"])
     said: list[dict[str, str]] = rows.filter(rows["left_out_because"].is_valid()).to_pylist()
     return {row["clip_id"]: row["left_out_because"] for row in said}
 
@@ -200,7 +205,8 @@ def _stills(workspace: Workspace, clips: pa.Table) -> Iterator[pa.Table]:
 
     if not has_table(workspace, Still):
         return
-    stills = published_table(workspace, Still).sort_by("still_id")
+    stills = published_rows(workspace, Still).table(["still_id", "clip_id", "frame"])
+    stills = stills.sort_by("still_id")
     for start in range(0, len(stills), _STILLS_AT_ONCE):
         some = stills.slice(start, _STILLS_AT_ONCE)
         own = clips.take(pc.index_in(some["clip_id"], clips["item_id"]))

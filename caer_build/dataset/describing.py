@@ -9,8 +9,9 @@ from typing import Any
 
 from caer_build.dataset import metadata
 from caer_build.dataset.catalogue import ABOUT
-from caer_build.dataset.statistics import FaceSizes, face_sizes, values_of
+from caer_build.dataset.statistics import FaceSizes, face_sizes
 from caer_build.records import CountedVote, Cut, Episode, Item, ItemFace
+from caer_build.rows import values_in
 from caer_build.store import sha256_of
 
 TABLES: tuple[tuple[type, str], ...] = (
@@ -97,7 +98,7 @@ def describe(folder: Path, said: Mapping[str, Any], items: Sequence[Item]) -> De
 
 def tops_of(items: Sequence[Item]) -> list[str]:
     """What the files of items lie in, seen from the data set's folder."""
-    return sorted({file.partition("/")[0] for file in values_of(items, "file")})
+    return sorted({file.partition("/")[0] for file in values_in(items, "file") if file})
 
 
 def _listed(folder: Path, file: Path, n_rows: int | None = None) -> ListedFile:

@@ -14,6 +14,7 @@ from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.drafts import Draft, Made
 from caer_build.errors import DatasetError, IntegrityError, MediaError
 from caer_build.records import Item
+from caer_build.rows import values_in
 from caer_build.store import disk_errors, sha256_of
 
 
@@ -38,7 +39,7 @@ def make(
         IntegrityError: if a clip is not the one that was cut.
         DatasetError: if the clips cannot become such files.
     """
-    cuts = (catalogue.cuts[column].to_pylist() for column in ("clip_id", "clip_sha256"))
+    cuts = (values_in(catalogue.cuts, column) for column in ("clip_id", "clip_sha256"))
     digests = dict(zip(*cuts, strict=True))
     n_done = 0
     tell(n_done)

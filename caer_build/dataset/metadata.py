@@ -46,7 +46,7 @@ def write_tables(dataset: Path, catalogue: Catalogue, items: Sequence[Item]) -> 
     write_rows(dataset, Item, items)
     clips, used = (set(values_of(items, name)) for name in ("clip_id", "episode_id"))
     for record_type, rows in ((CountedVote, catalogue.votes), (Cut, catalogue.cuts)):
-        _write(dataset, record_type, rows_of(rows, "clip_id", clips))
+        write_rows(dataset, record_type, (row for row in rows if row.clip_id in clips))
     write_rows(dataset, Episode, (e for e in catalogue.episodes if e.episode_id in used))
     _write_faces(table_file(dataset, ItemFace), catalogue, items)
 
@@ -61,22 +61,13 @@ def write_rows(dataset: Path, record_type: type, rows: Iterable[Any]) -> None:
             writer.write_table(to_table(record_type, some))
 
 
-def _write(dataset: Path, record_type: type, table: pa.Table) -> None:
-    """Replace a table of a data set; what the rows say of where they were made stays there."""
-    import pyarrow.parquet as pq
-
-    plain = table.replace_schema_metadata(None)
-    place = table_file(dataset, record_type)
-    pq.write_table(plain, place, row_group_size=_ROW_GROUP, compression="zstd")
-
-
 def read_rows(dataset: Path, record_type: type[R]) -> list[R]:
     """All rows of a table of a data set.
 
     Raises:
         DatasetError: if it is not there.
     """
-    return from_table(record_type, whole_table(dataset, record_type))
+    return from_table(record_type, read_table(_there(dataset, record_type)))
 
 
 def packed_rows(dataset: Path, record_type: type[R]) -> Rows[R]:
@@ -90,16 +81,7 @@ def packed_rows(dataset: Path, record_type: type[R]) -> Rows[R]:
 
     with pq.ParquetFile(_there(dataset, record_type)) as file:
         pieces = (file.read_row_group(number) for number in range(file.num_row_groups))
-        return Rows(record_type, pieces)
-
-
-def whole_table(dataset: Path, record_type: type) -> pa.Table:
-    """A table of a data set.
-
-    Raises:
-        DatasetError: if it is not there.
-    """
-    return read_table(_there(dataset, record_type))
+        return Rows.packed(record_type, pieces)
 
 
 def rows_of_each(

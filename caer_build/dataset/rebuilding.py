@@ -85,8 +85,8 @@ class MediaFreeSet:
         return Catalogue(
             facts=self.facts,
             items=self.items,
-            votes=metadata.whole_table(self.folder, CountedVote),
-            cuts=metadata.whole_table(self.folder, Cut),
+            votes=metadata.packed_rows(self.folder, CountedVote),
+            cuts=self.cuts,
             episodes=self.episodes,
             faces=lambda: metadata.face_tables(self.folder),
             clip_file=lambda clip_id: clips / f"{clip_id}{suffix}",

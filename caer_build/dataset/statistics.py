@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from caer_build.records import EMOTIONS, SPLITS, Item, ItemKind
-from caer_build.rows import columns_of
+from caer_build.rows import Places, columns_of, values_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -164,8 +164,9 @@ def shared(items: Sequence[Item], name: str) -> int | None:
     Args:
         name: of the column.
     """
-    splits = Counter(value for value, _ in pairs_of(items, name, "split") if value is not None)
-    return sum(n > 1 for n in splits.values()) if splits else None
+    if columns_of(Item, items, name)[name].null_count == len(items):
+        return None
+    return n_beside_several(items, name, "split")
 
 
 def pairs_of(items: Sequence[Item], *names: str) -> list[tuple[Any, ...]]:
@@ -173,6 +174,21 @@ def pairs_of(items: Sequence[Item], *names: str) -> list[tuple[Any, ...]]:
     columns = columns_of(Item, items, *names)
     there = columns.group_by(list(names), use_threads=False).aggregate([])
     return list(zip(*(there[name].to_pylist() for name in names), strict=True))
+
+
+def n_beside_several(items: Sequence[Item], name: str, other: str) -> int:
+    """How many different values of a column stand beside more than one value of another.
+
+    Args:
+        name: of a column of texts, as many as there are items: they are compared by their hashes.
+    """
+    values = np.array([hash(value) for value in values_in(items, name)], np.int64)
+    said = np.array([value is not None for value in values_in(items, name)], bool)
+    codes: dict[Any, int] = {}
+    others = [codes.setdefault(value, len(codes)) for value in values_in(items, other)]
+    pairs = np.unique(np.stack([values, np.array(others, np.int64)], 1)[said], axis=0)
+    _, n = np.unique(pairs[:, 0], return_counts=True)
+    return int((n > 1).sum())
 
 
 def values_of(items: Sequence[Item], name: str, kind: ItemKind | None = None) -> list[Any]:
@@ -204,19 +220,21 @@ def face_sizes(tables: Iterable[pa.Table], items: Sequence[Item]) -> FaceSizes:
     Args:
         tables: of :class:`caer_build.records.ItemFace`, an item's rows anywhere.
     """
-    import pyarrow.compute as pc
-
-    known = columns_of(Item, items, "item_id", "width", "height")
-    ids = known["item_id"].combine_chunks()
-    pixels = pc.multiply(known["width"], known["height"]).fill_null(0).to_numpy()
-    n, height_px, area_px = (np.zeros(len(ids)) for _ in range(3))
+    places = Places(values_in(items, "item_id"))
+    sides = (np.array([px or 0 for px in values_in(items, side)]) for side in ("width", "height"))
+    pixels = np.multiply(*sides)
+    n, height_px, area_px = (np.zeros(len(items)) for _ in range(3))
     for table in tables:
-        target = table.filter(pc.and_(table["is_target"], pc.is_in(table["item_id"], ids)))
-        item = pc.index_in(target["item_id"], ids).to_numpy()
+        target = table.filter(table["is_target"])
         x1, y1, x2, y2 = (target[side].to_numpy() for side in ("x1", "y1", "x2", "y2"))
-        np.add.at(n, item, 1)
-        np.add.at(height_px, item, y2 - y1)
-        np.add.at(area_px, item, (y2 - y1) * (x2 - x1))
+        item = places.of(target["item_id"])
+        known = item >= 0
+        for sums, more in (
+            (n, np.ones(len(item))),
+            (height_px, y2 - y1),
+            (area_px, (y2 - y1) * (x2 - x1)),
+        ):
+            np.add.at(sums, item[known], more[known])
     boxed, sized = n > 0, (n > 0) & (pixels > 0)
     return FaceSizes(
         (height_px[boxed] / n[boxed]).tolist(),

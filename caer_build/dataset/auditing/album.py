@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caer_build.dataset.abreast import abreast
-from caer_build.dataset.auditing.descriptors import LENGTH, describe
+from caer_build.dataset.auditing.descriptors import LENGTH, Stored, describe
 from caer_build.dataset.auditing.matching import Pictures
 from caer_build.dataset.auditing.opening import Opened, open_shelf, shelves
 from caer_build.dataset.auditing.thumbnails import Thumbnails, packed, thumbnail
@@ -64,7 +64,7 @@ class Album:
     Attributes:
         looks: one an item that has a file.
         look_of: (n,) of each picture: index into ``looks``.
-        pictures: on the disk, descriptors in half precision.
+        pictures: on the disk.
     """
 
     looks: Rows[Look]
@@ -100,13 +100,7 @@ def album_of(
         looks = Rows.of(Look, each())
         numbers.flush()
         thumbs.settle()
-        shape = (len(look_of), 2, LENGTH)
-        descriptors = (
-            np.memmap(numbers, np.float16, "r", shape=shape)
-            if look_of
-            else np.zeros(shape, np.float16)
-        )
-        yield Album(looks, np.asarray(look_of, np.int64), Pictures(descriptors, thumbs))
+        yield Album(looks, np.asarray(look_of, np.int64), Pictures(Stored(numbers), thumbs))
 
 
 Seen = tuple[Look, npt.NDArray[np.float16], list[bytes]]

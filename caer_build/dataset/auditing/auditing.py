@@ -18,7 +18,7 @@ from caer_build.dataset.auditing.same_faces import findings_by_faces
 from caer_build.dataset.reading import Dataset
 from caer_build.errors import DatasetError
 from caer_build.records import EMOTIONS, Item
-from caer_build.rows import Rows, columns_of
+from caer_build.rows import Places, Rows, columns_of, values_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,14 +97,13 @@ def _sizes(items: Sequence[Item], looks: Rows[Look]) -> Sizes:
     """As their files show them, or else as they are said to be."""
     import pyarrow.compute as pc
 
-    names = ("item_id", "width", "height")
-    said, seen = columns_of(Item, items, *names), looks.table(names)
+    said = columns_of(Item, items, "width", "height")
+    sizes = np.stack([said[side].fill_null(0).to_numpy() for side in said.column_names], 1)
+    seen = looks.table(["item_id", "width", "height"])
     seen = seen.filter(pc.greater(seen["width"], 0))
-    seen = seen.take(pc.index_in(said["item_id"], seen["item_id"].combine_chunks()))
-    sides = (pc.coalesce(seen[name], said[name]).fill_null(0).to_numpy() for name in names[1:])
-    sizes = np.stack(list(sides), axis=1).astype(float)
-    sizes[(sizes == 0).any(axis=1)] = np.inf
-    return sizes
+    item = Places(values_in(items, "item_id")).of(seen["item_id"])
+    sizes[item] = np.stack([seen[side].to_numpy() for side in said.column_names], 1)
+    return np.where((sizes == 0).any(axis=1, keepdims=True), np.inf, sizes)
 
 
 def _counts(items: Sequence[Item]) -> dict[str, dict[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from caer_build.dataset.auditing.courses import NOTHING, SAME_PLACE, Course, InPlace, in_place
 from caer_build.dataset.auditing.findings import Finding, found
 from caer_build.records import SPLITS, Item
-from caer_build.rows import columns_of
+from caer_build.rows import Places, values_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,33 +39,29 @@ def findings_by_boxes(
     Args:
         faces: tables of :class:`ItemFace`; without any there is nothing to be found.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    about = columns_of(Item, items, "item_id", "file", "kind", "clip_id")
-    ids = about["item_id"].combine_chunks()
+    places = Places(values_in(items, "item_id"))
     # Only stills without ids are laid side by side; the boxes of others need not be kept.
-    unknown = ids.filter(pc.and_(pc.equal(about["kind"], "still"), about["clip_id"].is_null()))
-    target: dict[str, npt.NDArray[np.float64]] = {}
-    with_target = np.zeros(len(ids), bool)
+    no_ids = zip(values_in(items, "kind"), values_in(items, "clip_id"), strict=True)
+    unknown = np.array([kind == "still" and clip_id is None for kind, clip_id in no_ids], bool)
+    target = np.full((len(items) if unknown.any() else 0, 4), np.nan)
+    with_target = np.zeros(len(items), bool)
     outside: list[str] = []
     any_face = False
     for table in faces:
         any_face = any_face or len(table) > 0
-        outside += _outside(table, ids, sizes)
-        own = table.filter(table["is_target"])
-        with_target[pc.index_in(own["item_id"].unique(), ids).drop_null().to_numpy()] = True
-        if len(unknown):
-            own = own.filter(pc.is_in(own["item_id"], unknown))
-            target |= dict(zip(own["item_id"].to_pylist(), _box(own), strict=True))
+        item = places.of(table["item_id"])
+        outside += _outside(table, item, sizes)
+        of_target = table["is_target"].to_numpy() & (item >= 0)
+        with_target[item[of_target]] = True
+        asked = np.flatnonzero(of_target & unknown[item])
+        target[item[asked]] = _box(table)[asked]
     if not any_face:
         return []
-    without = about.filter(pa.array(~with_target))
-    names = pc.coalesce(without["file"], without["item_id"])
+    without = np.flatnonzero(~with_target)
     return [
         *found("box_outside", "fault", "face boxes that reach out of the picture: {n}", outside),
         *found("no_face", "fault", "items without a box of the face they are about: {n}",
-               (name.as_py() for name in names), len(names)),
+               (_named(items[int(k)]) for k in without), len(without)),
         *_same_places(items, target),
     ]  # fmt: skip
 
@@ -75,29 +71,32 @@ def _box(table: pa.Table) -> npt.NDArray[np.float64]:
     return np.asarray(np.stack(columns, axis=1), np.float64)
 
 
-def _outside(table: pa.Table, ids: pa.Array, sizes: Sizes) -> list[str]:
-    import pyarrow.compute as pc
+def _named(item: Item) -> str:
+    return str(item.file or item.item_id)
 
-    known = table.filter(pc.is_in(table["item_id"], ids))
-    boxes = _box(known)
-    limits = sizes[pc.index_in(known["item_id"], ids).to_numpy()] + _BESIDE
+
+def _outside(table: pa.Table, item: npt.NDArray[np.int64], sizes: Sizes) -> list[str]:
+    boxes = _box(table)
+    limits = sizes[item] + _BESIDE
     beyond = (boxes[:, :2] < -_BESIDE).any(axis=1) | (boxes[:, 2:] > limits).any(axis=1)
     return [
-        f"{known['item_id'][int(row)]} frame {known['frame'][int(row)]}: "
+        f"{table['item_id'][int(row)]} frame {table['frame'][int(row)]}: "
         f"{', '.join(f'{v:.0f}' for v in boxes[row])}"
-        for row in np.flatnonzero(beyond)
+        for row in np.flatnonzero(beyond & (item >= 0))
     ]
 
 
-def _same_places(
-    items: Sequence[Item], target: Mapping[str, npt.NDArray[np.float64]]
-) -> list[Finding]:
-    """Whether stills of two splits come from the same videos, where no ids tell."""
-    if not target:
+def _same_places(items: Sequence[Item], target: npt.NDArray[np.float64]) -> list[Finding]:
+    """Whether stills of two splits come from the same videos, where no ids tell.
+
+    Args:
+        target: (n, 4) boxes of items, NaN of others; or none at all.
+    """
+    if not len(target):
         return []
-    classes: dict[tuple[str | None, str | None], list[Item]] = defaultdict(list)
-    for item in items:
-        classes[item.split, item.emotion].append(item)
+    classes: dict[tuple[str | None, str | None], list[tuple[str, int]]] = defaultdict(list)
+    for place, item in enumerate(items):
+        classes[item.split, item.emotion].append((_named(item), place))
     courses = {key: _course(several, target) for key, several in classes.items()}
     emotions = sorted({emotion for _, emotion in classes}, key=str)
     said: list[tuple[bool, str]] = []
@@ -145,25 +144,27 @@ def _excessive(whole: InPlace) -> bool:
     return bool(aligned - luckiest > max(_EXCESS, _SPREADS * spread))
 
 
-def _course(items: Sequence[Item], target: Mapping[str, npt.NDArray[np.float64]]) -> Course:
+def _course(files: Sequence[tuple[str, int]], target: npt.NDArray[np.float64]) -> Course:
     """The faces of a class of a split, by the numbers of their files.
 
     Lists are shuffled and leave numbers out; where names have no numbers of their own, they are
     in alphabetical order.
+
+    Args:
+        files: names, and where their boxes are.
     """
-    numbers = [_number(item) for item in items]
-    if len(set(numbers)) < len(items) or None in numbers:
-        items = sorted(items, key=lambda item: str(item.file or item.item_id))
-        numbers = list(range(len(items)))
+    numbers = [_number(name) for name, _ in files]
+    if len(set(numbers)) < len(files) or None in numbers:
+        files = sorted(files)
+        numbers = list(range(len(files)))
     at = np.array(numbers, float)
     order = np.argsort(at)
-    nowhere = np.full(4, np.nan)
-    boxes = np.stack([target.get(items[k].item_id, nowhere) for k in order])
+    boxes = target[np.array([place for _, place in files])[order]]
     return Course((at[order] - at.min()) / max(at.max() - at.min(), 1.0), boxes)
 
 
-def _number(item: Item) -> int | None:
-    """The last number in the name of an item's file."""
-    name = str(item.file or item.item_id).rpartition("/")[2]
+def _number(file: str) -> int | None:
+    """The last number in the name of a file."""
+    name = file.rpartition("/")[2]
     digits = _DIGITS.findall(name.rpartition(".")[0] or name)
     return int(digits[-1]) if digits else None

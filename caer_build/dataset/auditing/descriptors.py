@@ -7,6 +7,9 @@ another order.
 
 from __future__ import annotations
 
+import os
+from typing import BinaryIO
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +30,23 @@ _BIN = ((_CELL[:, None] * _CELLS + _CELL[None, :]) * _DIRECTIONS).ravel()
 _PLACES = np.arange(LENGTH).reshape(_CELLS, _CELLS, _DIRECTIONS)
 # Columns change sides, and an angle a becomes 180 degrees - a.
 _MIRROR = _PLACES[:, ::-1][:, :, (_DIRECTIONS // 2 - np.arange(_DIRECTIONS)) % _DIRECTIONS].ravel()
+
+
+class Stored:
+    """Descriptors (n, 2, 72) in half precision in a file, which is read and not mapped: what was
+    looked at once would stay in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __getitem__(self, which: npt.NDArray[np.int64]) -> Descriptors:
+        """Some, by indexes in ascending order."""
+        if not len(which):
+            return np.zeros((0, 2, LENGTH), np.float16)
+        first, last = int(which[0]), int(which[-1])
+        size = 2 * LENGTH * np.dtype(np.float16).itemsize
+        data = os.pread(self._file.fileno(), (last + 1 - first) * size, first * size)
+        return np.frombuffer(data, np.float16).reshape(-1, 2, LENGTH)[which - first]
 
 
 def describe(thumb: Thumbnail) -> npt.NDArray[np.float32]:

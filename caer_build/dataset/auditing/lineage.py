@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from caer_build.dataset.auditing.findings import Finding, Severity, found
 from caer_build.dataset.statistics import pairs_of
 from caer_build.records import SPLITS, Item
-from caer_build.rows import columns_of
+from caer_build.rows import Places, columns_of, values_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,21 +60,28 @@ def _straddling(splits_of: Mapping[str, Sequence[str]]) -> list[str]:
 
 def _shared_frames(items: Sequence[Item]) -> list[Finding]:
     """Items of one episode whose spans overlap and that stand in two splits."""
-    names = ("episode_id", "start_frame", "end_frame", "item_id", "split")
-    spans = columns_of(Item, items, *names).drop_null()
-    in_order = spans.sort_by([(name, "ascending") for name in names])
+    import pyarrow as pa
+
+    names = ("episode_id", "start_frame", "end_frame", "split")
+    spans = columns_of(Item, items, *names)
+    spans = spans.append_column("number", pa.array(range(len(spans)), pa.int64())).drop_null()
+    in_order = spans.sort_by([(name, "ascending") for name in (*names[:3], "number")])
     examples = []
     for _, several in groupby(_rows(in_order), key=itemgetter(0)):
         # Of each split, the item that reaches furthest: what begins before its end shares frames.
-        furthest: dict[str, tuple[int, str]] = {}
-        for _, start, end, item_id, split in several:
+        furthest: dict[str, tuple[int, int]] = {}
+        for _, start, end, split, number in several:
             for other, (reached, earlier) in sorted(furthest.items()):
                 if other != split and start < reached:
-                    examples.append(f"{earlier} ({other}) and {item_id} ({split})")
-            if end > furthest.get(split, (0, ""))[0]:
-                furthest[split] = end, item_id
+                    examples.append((earlier, other, number, split))
+            if end > furthest.get(split, (0, 0))[0]:
+                furthest[split] = end, number
+    told = (
+        f"{items[one].item_id} ({other}) and {items[two].item_id} ({split})"
+        for one, other, two, split in examples
+    )
     return found("shared_frames", "leak", "items that share frames with one of another split: {n}",
-                 examples)  # fmt: skip
+                 told, len(examples))  # fmt: skip
 
 
 def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
@@ -84,22 +91,19 @@ def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
 
 def _seen_elsewhere(items: Sequence[Item], faces: Iterable[pa.Table]) -> list[Finding]:
     """People of one split, whoever they are there, who are seen in items of another."""
-    import pyarrow.compute as pc
-
     person_of = {t: p for t, p in pairs_of(items, "track_id", "person_id") if t and p}
     home = _splits_by(items, "person_id")
-    known = columns_of(Item, items, "item_id", "split").drop_null()
-    ids = known["item_id"].combine_chunks()
+    places = Places(values_in(items, "item_id"))
+    splits = list(values_in(items, "split"))
     names = ["item_id", "face", "person_id"]
     examples = []
     for table in faces:
         there = table.select(names).group_by(names).aggregate([]).select(names)
         there = there.sort_by([("item_id", "ascending"), ("face", "ascending")])
-        there = there.append_column(
-            "split", known["split"].take(pc.index_in(there["item_id"], ids))
-        )
-        for item_id, face, said, split in _rows(there):
-            person = said or person_of.get(face)
+        for place, (item_id, face, said) in zip(
+            places.of(there["item_id"]), _rows(there), strict=True
+        ):
+            person, split = said or person_of.get(face), splits[place] if place >= 0 else None
             if person is None or split is None or not home[person] or split in home[person]:
                 continue
             where = " and ".join(s for s in SPLITS if s in home[person])

@@ -7,13 +7,13 @@ million pairs take seconds and memory holds a block. Thumbnails decide.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from caer_build.dataset.auditing.descriptors import Descriptors, mirrored
+from caer_build.dataset.abreast import abreast
+from caer_build.dataset.auditing.descriptors import Descriptors, Stored, mirrored
 from caer_build.dataset.auditing.likeness import Likeness, Zoom, likeness
 from caer_build.dataset.auditing.thumbnails import Thumbnails
 
@@ -38,11 +38,11 @@ class Pictures:
     """Pictures, all of a data set.
 
     Attributes:
-        descriptors: (n, 2, 72); may lie on the disk.
+        descriptors: (n, 2, 72).
         thumbs: of each.
     """
 
-    descriptors: Descriptors
+    descriptors: Descriptors | Stored
     thumbs: Thumbnails
 
 
@@ -60,6 +60,8 @@ class Way:
 
 
 AS_IT_IS = Way()
+_ZOOMS: tuple[Zoom, ...] = (-1, 0, 1)
+_WAYS = tuple(Way(turned, zoom) for turned in (False, True) for zoom in _ZOOMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +139,23 @@ def _some(pictures: Pictures, which: Indexes) -> npt.NDArray[np.float32]:
 
 
 class _Nearest:
-    """Of each picture the nearest ones so far."""
+    """Of each picture the nearest ones so far, in some bytes each: most are like no other."""
 
     def __init__(self, n: int) -> None:
-        self.of: list[tuple[Candidate, ...]] = [()] * n
+        self._there = np.full((n, _MOST), -1, np.int32)
+        self._cosine = np.zeros((n, _MOST), np.float32)
+        self._way = np.zeros((n, _MOST), np.int8)
+
+    def __len__(self) -> int:
+        return len(self._there)
+
+    def of(self, here: int) -> list[Candidate]:
+        """The candidates of a picture, the nearest first."""
+        there, cosine, way = self._there[here], self._cosine[here], self._way[here]
+        return [
+            Candidate(int(there[k]), here, float(cosine[k]), _WAYS[way[k]])
+            for k in np.flatnonzero(there >= 0)
+        ]
 
     def offer(
         self, corner: tuple[int, int], cosine: npt.NDArray[np.float32], least: float, way: Way
@@ -153,7 +168,9 @@ class _Nearest:
                 near = near[np.argpartition(-cosine[row, near], _MOST)[:_MOST]]
             here = start + int(row)
             new = [Candidate(first + int(n), here, float(cosine[row, n]), way) for n in near]
-            self.of[here] = _best((*self.of[here], *new))
+            for k, best in enumerate(_best((*self.of(here), *new))):
+                self._there[here, k], self._cosine[here, k] = best.there, best.cosine
+                self._way[here, k] = _WAYS.index(best.way)
 
 
 def _best(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -172,14 +189,13 @@ def _decided(
     tell: Tell,
 ) -> Iterator[Match]:
     def decide(start: int) -> list[Match]:
-        several = found.of[start : start + _CHUNK]
+        several = map(found.of, range(start, min(start + _CHUNK, len(found))))
         return [match for one in several if (match := _decide(one, thumbs, *indexes)) is not None]
 
-    starts = range(0, len(found.of), _CHUNK)
-    with ThreadPoolExecutor(jobs) as pool:
-        for start, matches in zip(starts, pool.map(decide, starts), strict=True):
-            tell("comparing", min(start + _CHUNK, len(found.of)), len(found.of))
-            yield from matches
+    starts = range(0, len(found), _CHUNK)
+    for start, matches in zip(starts, abreast(decide, starts, jobs), strict=True):
+        tell("comparing", min(start + _CHUNK, len(found)), len(found))
+        yield from matches
 
 
 def _decide(
