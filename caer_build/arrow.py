@@ -92,11 +92,11 @@ def from_table(record_type: type[R], table: pa.Table) -> list[R]:
             f"A table of {record_type.__name__} has the columns {expected.names}, "
             f"found {table.schema.names}."
         )
-    columns = [_values(table.column(i)) for i in range(len(expected))]
+    columns = [values_of_column(table.column(i)) for i in range(len(expected))]
     return [record_type(*values) for values in zip(*columns, strict=True)]
 
 
-def _values(column: pa.ChunkedArray) -> list[Any]:
+def values_of_column(column: pa.ChunkedArray) -> list[Any]:
     """The values of a column; texts that are the same are one object."""
     import pyarrow as pa
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from caer_build.arrow import from_table, schema, to_table
+from caer_build.arrow import from_table, schema, to_table, values_of_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,7 +105,7 @@ class Rows(Sequence[R]):
     def values(self, name: str) -> Iterator[Any]:
         """A column of all records, few in memory at a time."""
         for number in self._pieces:
-            yield from self._piece(number, [name])[name].to_pylist()
+            yield from values_of_column(self._piece(number, [name])[name])
 
     def having(self, name: str, value: str) -> Rows[R]:
         """The records that say a value in a column of texts."""
@@ -158,9 +158,12 @@ class Places:
 
     def of(self, texts: pa.ChunkedArray) -> npt.NDArray[np.int64]:
         """(n,) of each of some texts, which may come again and again; -1 of others."""
+        found = [self._of(chunk.dictionary_encode()) for chunk in texts.chunks]
+        return np.concatenate([*found, np.empty(0, np.int64)])
+
+    def _of(self, coded: pa.DictionaryArray) -> npt.NDArray[np.int64]:
         if not len(self._order):
-            return np.full(len(texts), -1)
-        coded = texts.combine_chunks().dictionary_encode()
+            return np.full(len(coded), -1)
         hashes = np.fromiter(map(hash, coded.dictionary.to_pylist()), np.int64)
         near = np.searchsorted(self._ascending, hashes).clip(max=len(self._order) - 1)
         known = self._ascending[near] == hashes

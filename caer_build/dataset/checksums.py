@@ -5,26 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from caer_build.dataset.drafts import WORKSHOP
 from caer_build.errors import IntegrityError
+from caer_build.records import Item
+from caer_build.rows import Places, values_in
 from caer_build.store import sha256_of
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 CHECKSUMS = "SHA256SUMS"
+_AT_ONCE = 1000
 
 
-def write_checksums(
-    folder: Path, expected: pa.Table | None, tell: Callable[[int, int], None]
-) -> int:
+def write_checksums(folder: Path, items: Sequence[Item], tell: Callable[[int, int], None]) -> int:
     """Reads every file once more, as it lies there, and writes down its digest.
 
     Args:
-        expected: names of files that were written, relative to the folder, and their digests;
-            None: nobody knows.
+        items: whose files were written, with their digests.
 
     Returns:
         The bytes of all files.
@@ -35,7 +31,7 @@ def write_checksums(
     files = sorted(_files_of(folder))
     n_bytes = 0
     with (folder / CHECKSUMS).open("w", encoding="utf-8") as lines:
-        for n_done, (name, meant) in enumerate(_with_meant(files, expected), start=1):
+        for n_done, (name, meant) in enumerate(_with_meant(files, items), start=1):
             file = folder / name
             digest = sha256_of(file)
             if meant not in (None, digest):
@@ -48,19 +44,16 @@ def write_checksums(
     return n_bytes
 
 
-def _with_meant(
-    files: Sequence[str], expected: pa.Table | None
-) -> Iterator[tuple[str, str | None]]:
-    """Files with the digests that they should have, where there are such."""
+def _with_meant(files: Sequence[str], items: Sequence[Item]) -> Iterator[tuple[str, str | None]]:
+    """Files with the digests that they should have, where they are those of items."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if expected is None:
-        yield from ((name, None) for name in files)
-        return
-    names, digests = expected.columns
-    found = digests.take(pc.index_in(pa.array(files, pa.string()), names))
-    yield from ((name, digest.as_py()) for name, digest in zip(files, found, strict=True))
+    places = Places(file or "" for file in values_in(items, "file"))
+    digests = [bytes.fromhex(digest or "") for digest in values_in(items, "file_sha256")]
+    for start in range(0, len(files), _AT_ONCE):
+        some = files[start : start + _AT_ONCE]
+        for file, place in zip(some, places.of(pa.chunked_array([some])), strict=True):
+            yield file, digests[place].hex() if place >= 0 else None
 
 
 def _files_of(folder: Path) -> Iterator[str]:

@@ -89,7 +89,7 @@ def describe(folder: Path, said: Mapping[str, Any], items: Sequence[Item]) -> De
     return Described(
         said,
         items,
-        metadata.read_rows(folder, CountedVote),
+        metadata.packed_rows(folder, CountedVote),
         face_sizes(metadata.face_tables(folder), items),
         tables,
         [_listed(folder, folder / name) for name in archives],

@@ -15,8 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from caer_build.dataset import metadata
 from caer_build.dataset.accounts import CARD, write_accounts
 from caer_build.dataset.auditing.auditing import leaks_by_ids, leaks_of
@@ -30,7 +28,7 @@ from caer_build.dataset.layouts.libraries import require_plain_path
 from caer_build.dataset.media_making import make
 from caer_build.errors import DatasetError, IntegrityError
 from caer_build.records import Item
-from caer_build.rows import Rows
+from caer_build.rows import Places, Rows
 from caer_build.store import digest_of, disk_errors, read_json, write_json
 
 FACTS = "dataset.json"
@@ -120,8 +118,8 @@ def export(
             write_accounts(draft.folder, said, items)
             write_json(draft.folder / FACTS, said)
             alone = layout.suffix is not None and not layout.archived
-            digests = items.table(["file", "file_sha256"]) if alone else None
-            n_bytes = write_checksums(draft.folder, digests, _step(tell, "checksums"))
+            files = items if alone else ()
+            n_bytes = write_checksums(draft.folder, files, _step(tell, "checksums"))
         except IntegrityError:
             draft.forget()
             raise
@@ -169,30 +167,29 @@ def _step(tell: Tell, name: str) -> Callable[[int, int], None]:
 def _compare(layout: Layout, folder: Path, items: Rows[Item], tell: Tell) -> None:
     """Reads the draft as its users will, and compares it with what was meant."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     column = "item_id" if layout.suffix is None else "file"
-    meant = items.table([column, "split", "emotion"])
+    places = Places(items.values(column))
+    classes = [*zip(items.values("split"), items.values("emotion"), strict=True), None]
     again = "Remove the draft and export again; if it comes again, report it."
-    met = np.zeros(len(items), bool)
     left, n_seen = layout.read_back(folder), 0
     while some := list(islice(left, _SEEN_AT_ONCE)):
-        files = pa.array([seen.file for seen in some], pa.string())
-        places = pc.index_in(files, meant[column])
-        wanted = meant.take(places).to_pylist()
-        for seen, place, row in zip(some, places.to_pylist(), wanted, strict=True):
-            if (seen.split, seen.emotion) != (row["split"], row["emotion"]) or met[place]:
+        found = places.of(pa.chunked_array([[seen.file for seen in some]]))
+        for seen, place in zip(some, found.tolist(), strict=True):
+            if classes[place] != (seen.split, seen.emotion):
                 raise DatasetError(
                     f"{seen.file} was read back as {seen.emotion} of {seen.split}, which it is "
                     "not.", again,
                 )  # fmt: skip
-            met[place] = True
+            # What was met once may not be met again.
+            classes[place] = None
         n_seen += len(some)
         tell("read back", n_seen, len(items))
-    if not met.all():
-        first = meant[column][int(met.argmin())]
+    lost = [place for place, still in enumerate(classes) if still is not None]
+    if lost:
+        first = items[lost[0]]
         raise DatasetError(
-            f"{len(met) - met.sum()} of {len(items)} items were not read back, the first is "
-            f"{first}.",
+            f"{len(lost)} of {len(items)} items were not read back, the first is "
+            f"{first.file or first.item_id}.",
             again,
         )

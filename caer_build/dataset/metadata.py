@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,7 @@ from caer_build.dataset.catalogue import Catalogue
 from caer_build.dataset.statistics import values_of
 from caer_build.errors import DatasetError
 from caer_build.records import CountedVote, Cut, Episode, Item, ItemFace
-from caer_build.rows import Rows, columns_of
+from caer_build.rows import Rows, columns_of, values_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,29 +139,40 @@ def _there(dataset: Path, record_type: type) -> Path:
 
 
 def _write_faces(place: Path, catalogue: Catalogue, items: Sequence[Item]) -> None:
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    there = columns_of(Item, items, "kind", "item_id", "clip_id", "clip_frame")
-    is_still = pc.equal(there["kind"], "still")
-    clips = there["item_id"].filter(pc.invert(is_still)).combine_chunks()
+    clips = list(compress(values_in(items, "item_id"), _are_clips(items)))
     # A media-free data set says of each still which frame it is: the clip's faces are its faces.
-    alone = pc.and_(is_still, pc.invert(pc.is_in(there["clip_id"], clips)))
-    stills = there.filter(alone).select(["clip_id", "clip_frame", "item_id"])
-    stills = stills.rename_columns(["item_id", "frame", "still"])
+    stills = _stills_without(clips, items)
     with pq.ParquetWriter(place, schema(ItemFace), compression="zstd") as writer:
         for faces in catalogue.faces():
-            if len(clips):
+            if clips:
                 writer.write_table(faces)
             if len(stills):
                 writer.write_table(_in_stills(faces, stills))
+
+
+def _are_clips(items: Sequence[Item]) -> Iterator[bool]:
+    return (kind == "clip" for kind in values_in(items, "kind"))
+
+
+def _stills_without(clips: Sequence[str], items: Sequence[Item]) -> pa.Table:
+    """The stills of other clips: their clips, frames and own ids."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    there = columns_of(Item, items, "clip_id", "clip_frame", "item_id")
+    there = there.rename_columns(["item_id", "frame", "still"])
+    if clips:
+        there = there.filter(pc.invert(pc.is_in(there["item_id"], pa.array(clips))))
+    return there
 
 
 def _in_stills(faces: pa.Table, stills: pa.Table) -> pa.Table:
     """The faces in the frames that are stills, as faces of the stills.
 
     Args:
-        stills: their clips' ids, frames and own ids.
+        stills: their clips, frames and own ids.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

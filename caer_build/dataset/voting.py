@@ -59,14 +59,29 @@ class Voting:
 def count_votes(votes: Sequence[CountedVote], items: Sequence[Item]) -> Voting:
     """The votes for the clips of some items."""
     label = {str(clip_id): emotion for clip_id, emotion in pairs_of(items, "clip_id", "emotion")}
-    cast = [vote for vote in votes if vote.purpose == "vote" and vote.clip_id in label]
-    named = [v for v in cast if v.emotion is not None]
-    rated = ratings([(v.clip_id, v.annotator_id, str(v.emotion)) for v in named], EMOTIONS)
-    answers = Counter(v.annotator_id for v in cast)
-    compared = Counter(v.annotator_id for v in named)
-    right = Counter(v.annotator_id for v in named if v.emotion == label[v.clip_id])
-    steps = [(v.confidence_step, v.confidence_steps) for v in named]
-    decided = {v.clip_id for v in votes if v.purpose == "adjudication" and v.clip_id in label}
+    said: list[tuple[str, str, str]] = []
+    answers, compared, right = Counter[str](), Counter[str](), Counter[str]()
+    steps, flags = Counter[tuple[int, int]](), Counter[str]()
+    decided = set()
+    for vote in votes:
+        who, emotion = vote.annotator_id, vote.emotion
+        if vote.clip_id not in label:
+            continue
+        if vote.purpose == "adjudication":
+            decided.add(vote.clip_id)
+        if vote.purpose != "vote":
+            continue
+        answers[who] += 1
+        if vote.flag is not None:
+            flags[vote.flag] += 1
+        if emotion is None:
+            continue
+        said.append((vote.clip_id, who, emotion))
+        compared[who] += 1
+        right[who] += emotion == label[vote.clip_id]
+        if vote.confidence_step is not None:
+            steps[vote.confidence_step, vote.confidence_steps] += 1
+    rated = ratings(said, EMOTIONS)
     return Voting(
         rated,
         krippendorff_alpha(rated),
@@ -75,8 +90,8 @@ def count_votes(votes: Sequence[CountedVote], items: Sequence[Item]) -> Voting:
             Worker(who, n, right[who], compared[who])
             for who, n in sorted(answers.items(), key=lambda row: (-row[1], row[0]))
         ],
-        dict(sorted(Counter((s, n) for s, n in steps if s is not None).items())),
-        dict(sorted(Counter(v.flag for v in cast if v.flag is not None).items())),
+        dict(sorted(steps.items())),
+        dict(sorted(flags.items())),
         len(decided),
     )
 

@@ -24,7 +24,7 @@ NEARER = 0.95
 """the same where no copy is looked for that was cropped or mirrored"""
 _MOST = 6
 """candidates looked at a picture: the nearest"""
-_ROWS, _COLUMNS = 128, 8_192
+_ROWS, _COLUMNS = 128, 4_096
 """pictures compared at once"""
 _CHUNK = 64
 """pictures whose candidates a worker looks at in one go"""
