@@ -129,11 +129,8 @@ def columns_of(record_type: type[R], rows: Iterable[R], *names: str) -> pa.Table
 
     if isinstance(rows, Rows):
         return rows.table(names)
-    types, rows = schema(record_type), list(rows)
-    return pa.table(
-        {name: pa.array([getattr(row, name) for row in rows], types.field(name).type)
-         for name in names}
-    )  # fmt: skip
+    rows, types = list(rows), pa.schema([schema(record_type).field(name) for name in names])
+    return pa.table({name: [getattr(row, name) for row in rows] for name in names}, types)
 
 
 def values_in(rows: Iterable[Any], name: str) -> Iterator[Any]:
