@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from caer_build.arrow import from_table, read_table, to_table
+from caer_build.arrow import from_table, read_table, schema
 from caer_build.errors import StoreError
 from caer_build.rows import Rows
 from caer_build.store import Workspace, write_atomically
@@ -63,7 +63,8 @@ def save(
     """
     import pyarrow.parquet as pq
 
-    table = to_table(record_type, rows).replace_schema_metadata({_FACTS: json.dumps(facts)})
+    table = Rows.of(record_type, rows).table(schema(record_type).names)
+    table = table.replace_schema_metadata({_FACTS: json.dumps(facts)})
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     write_atomically(_place(workspace, record_type), buffer.getvalue())

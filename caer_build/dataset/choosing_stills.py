@@ -18,7 +18,7 @@ import numpy.typing as npt
 from caer_build.dataset.examples import examples_of
 from caer_build.dataset.grouping import sharing_frames
 from caer_build.dataset.labels import made_of
-from caer_build.dataset.looks import ClipToLookAt, Looks, TargetBoxes, looks_of
+from caer_build.dataset.looks import ClipToLookAt, Looks, TargetBoxes, each_look
 from caer_build.dataset.stills import (
     CHOSEN_OF,
     MIN_DIFFERENCE,
@@ -31,7 +31,7 @@ from caer_build.dataset.stills import (
 from caer_build.errors import DatasetError, RecipeError
 from caer_build.records import EMOTIONS, SPLITS, Clip, ClipBox, Label, Split, SplitAssignment, Still
 from caer_build.store import Workspace, sha256_of
-from caer_build.tables import facts_of, read_published, save
+from caer_build.tables import facts_of, published_rows, read_published, save
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,11 +142,11 @@ def choose_stills(
         )
     split_of = {row.clip_id: row.split for row in read_published(workspace, SplitAssignment)}
     stands = {clip_id for clip_id, split in split_of.items() if split is not None}
-    clips = [c for c in read_published(workspace, Clip) if c.clip_id in stands]
-    to_look_at = list(_with_boxes(workspace, clips))
-    looks = looks_of(workspace, to_look_at, jobs, lambda done, n: tell("looking", done, n))
-    filmed = {c.clip_id: _Filmed.of(c, looks[c.clip_id]) for c in to_look_at}
-    del to_look_at, looks
+    tell("looking", 0, len(stands))
+    filmed: dict[str, _Filmed] = {}
+    for clip, looks in each_look(workspace, _with_boxes(workspace, stands), jobs):
+        filmed[clip.clip_id] = _Filmed.of(clip, looks)
+        tell("looking", len(filmed), len(stands))
     emotion_of = {
         row.clip_id: str(row.emotion)
         for row in read_published(workspace, Label)
@@ -159,7 +159,7 @@ def choose_stills(
         "options": asdict(how_many),
         "counts": [asdict(count) for count in counts],
     }
-    rows = [_still(clip_id, c) for clip_id in sorted(made.chosen) for c in made.chosen[clip_id]]
+    rows = (_still(clip_id, c) for clip_id in sorted(made.chosen) for c in made.chosen[clip_id])
     save(workspace, Still, rows, facts)
     return counts
 
@@ -267,34 +267,32 @@ def _count(
     )
 
 
-def _with_boxes(workspace: Workspace, clips: Sequence[Clip]) -> Iterator[ClipToLookAt]:
-    boxes = _target_boxes(workspace, [clip.clip_id for clip in clips])
-    nothing = TargetBoxes(np.empty(0, np.int64), np.empty((0, 4)), np.empty(0, np.bool_))
-    for clip in sorted(clips, key=lambda clip: clip.clip_id):
-        yield ClipToLookAt(
-            clip.clip_id,
-            workspace.root / str(clip.file),
-            str(clip.file_sha256),
-            clip.n_frames,
-            boxes.get(clip.clip_id, nothing),
-        )
-
-
-def _target_boxes(workspace: Workspace, clip_ids: Sequence[str]) -> dict[str, TargetBoxes]:
-    """Of each clip; published a row group an episode, and read so."""
+def _with_boxes(workspace: Workspace, clip_ids: Collection[str]) -> Iterator[ClipToLookAt]:
+    """Some clips, an episode's after another's, as their boxes are published; at the end those
+    without any."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    wanted = pa.array(clip_ids, pa.string())
-    found: dict[str, TargetBoxes] = {}
+    columns = published_rows(workspace, Clip).table(["clip_id", "file", "file_sha256", "n_frames"])
+    files = {clip_id: row for clip_id, *row in zip(*(c.to_pylist() for c in columns.columns),
+             strict=True) if clip_id in clip_ids}  # fmt: skip
+
+    def clip(clip_id: str, boxes: TargetBoxes) -> ClipToLookAt:
+        file, sha256, n_frames = files.pop(clip_id)
+        return ClipToLookAt(clip_id, workspace.root / file, sha256, n_frames, boxes)
+
+    wanted = pa.array(sorted(clip_ids), pa.string())
     with pq.ParquetFile(workspace.tables / f"{ClipBox.table}.parquet") as file:
         for number in range(file.num_row_groups):
             rows = file.read_row_group(number)
             rows = rows.filter(pc.and_(pc.is_in(rows["clip_id"], wanted), rows["is_target"]))
             rows = rows.sort_by([("clip_id", "ascending"), ("frame", "ascending")])
-            found |= dict(_by_clip(rows))
-    return found
+            for clip_id, boxes in _by_clip(rows):
+                yield clip(clip_id, boxes)
+    nothing = TargetBoxes(np.empty(0, np.int64), np.empty((0, 4)), np.empty(0, np.bool_))
+    for clip_id in sorted(files):
+        yield clip(clip_id, nothing)
 
 
 def _by_clip(rows: pa.Table) -> Iterator[tuple[str, TargetBoxes]]:

@@ -7,7 +7,7 @@ another choice of stills decodes nothing, and an added episode only its own clip
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,44 +69,39 @@ class ClipToLookAt:
         return digest_of([_VERSION, self.sha256, where])
 
 
-def looks_of(
-    workspace: Workspace,
-    clips: Sequence[ClipToLookAt],
-    jobs: int,
-    tell: Callable[[int, int], None],
-) -> dict[str, Looks]:
-    """The looks of clips by clip_id; those that are not kept yet are decoded, several at once.
+def each_look(
+    workspace: Workspace, clips: Iterable[ClipToLookAt], jobs: int
+) -> Iterator[tuple[ClipToLookAt, Looks]]:
+    """Clips with their looks, in their order; those that are not kept yet are decoded.
+
+    After the last one, looks of other clips are forgotten.
 
     Args:
-        tell: called with (clips done, all).
+        clips: few of them are in memory at a time.
+        jobs: clips that are decoded at once.
 
     Raises:
         IntegrityError: if a clip has other frames than it was cut with.
         MediaError: if one cannot be decoded.
     """
-    found = {}
-    todo = []
-    for clip in clips:
-        kept = _kept(workspace, clip)
-        if kept is None:
-            todo.append(clip)
-        else:
-            found[clip.clip_id] = kept
-    tell(len(found), len(clips))
-
-    def work(clip: ClipToLookAt) -> tuple[str, Looks]:
-        looks = look_at(clip)
-        buffer = io.BytesIO()
-        np.save(buffer, looks, allow_pickle=False)
-        write_atomically(_place(workspace, clip), buffer.getvalue())
-        return clip.clip_id, looks
-
     (workspace.root / FOLDER).mkdir(exist_ok=True)
-    for clip_id, looks in abreast(work, todo, jobs):
-        found[clip_id] = looks
-        tell(len(found), len(clips))
-    _forget_others(workspace, {clip.key for clip in clips})
-    return found
+
+    def work(clip: ClipToLookAt) -> tuple[ClipToLookAt, str, Looks]:
+        key = clip.key
+        place = _place(workspace, key)
+        looks = _kept(place, clip)
+        if looks is None:
+            looks = look_at(clip)
+            buffer = io.BytesIO()
+            np.save(buffer, looks, allow_pickle=False)
+            write_atomically(place, buffer.getvalue())
+        return clip, key, looks
+
+    keys = set()
+    for clip, key, looks in abreast(work, clips, jobs):
+        keys.add(key)
+        yield clip, looks
+    _forget_others(workspace, keys)
 
 
 def look_at(clip: ClipToLookAt) -> Looks:
@@ -150,9 +145,9 @@ def _sharpness(picture: Images, box: npt.NDArray[np.float64]) -> float:
     )  # fmt: skip
 
 
-def _kept(workspace: Workspace, clip: ClipToLookAt) -> Looks | None:
+def _kept(place: Path, clip: ClipToLookAt) -> Looks | None:
     try:
-        looks = np.load(_place(workspace, clip), allow_pickle=False)
+        looks = np.load(place, allow_pickle=False)
     except (OSError, ValueError):
         # Not there, or not whole: it is made again.
         return None
@@ -165,5 +160,5 @@ def _forget_others(workspace: Workspace, keys: Collection[str]) -> None:
             file.unlink()
 
 
-def _place(workspace: Workspace, clip: ClipToLookAt) -> Path:
-    return workspace.root / FOLDER / f"{clip.key}.npy"
+def _place(workspace: Workspace, key: str) -> Path:
+    return workspace.root / FOLDER / f"{key}.npy"
