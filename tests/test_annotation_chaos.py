@@ -151,7 +151,7 @@ def _examine(url: str, folder: Path, n_people: int, n_clips: int, least: int) ->
 
 
 def test_a_short_storm(database_url: str, tmp_path: Path) -> None:
-    _examine(database_url, tmp_path, n_people=20, n_clips=400, least=1200)
+    _examine(database_url, tmp_path, n_people=20, n_clips=300, least=800)
 
 
 @pytest.mark.slow

@@ -194,16 +194,18 @@ def test_on_real_answers_with_truth(
 def test_the_confidence_free_rules_are_crowd_kits_apart_from_ties(
     name: str, real: tuple[list[Ballot], list[str], tuple[str, ...]]
 ) -> None:
-    """Item by item, on 584 pictures; ties are those that the order of rows would decide."""
+    """Item by item; ties are those that the order of rows would decide."""
     import pandas as pd
     from crowdkit import aggregation
 
     ballots, _, categories = real
+    # All 584 pictures; two hundred where a model takes seconds for them.
+    ballots = ballots[:200] if name in ("mace", "glad") else ballots
     rows = crowds.answer_rows(ballots, categories)
     table = pd.DataFrame(rows, columns=["task", "worker", "label"])
     theirs = getattr(aggregation, _PEERS[name])().fit_predict(table)
     ours = {v.clip_id: v.consensus.emotion for v in RULES[name](ballots, categories)}
-    assert len(ours) == 584
+    assert len(ours) == len(ballots)
     assert {c: e for c, e in ours.items() if e is not None and e != theirs[c]} == {}
     tied = {b.clip_id for b in ballots if list(shares(b, categories) or ()).count(
         max(shares(b, categories) or ())) > 1}  # fmt: skip
