@@ -96,7 +96,9 @@ def _measured(set_: str, system: str, name: str, arguments: Sequence[str]) -> It
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}.")
     yield Row(set_, system, f"seconds.{name}", seconds, "s")
-    yield Row(set_, system, f"peak_rss_mb.{name}", peak.mb, "MB")
+    # Nothing is known of what ended before it was looked at.
+    if peak.mb:
+        yield Row(set_, system, f"peak_rss_mb.{name}", peak.mb, "MB")
 
 
 def _copying(folder: Path) -> float:

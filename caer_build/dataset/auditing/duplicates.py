@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
@@ -82,14 +82,14 @@ def _told(pair: Pair, looks: Rows[Look]) -> str:
 
 def _by_digest(looks: Rows[Look]) -> list[list[Look]]:
     """The files that are there more than once, byte for byte."""
-    digests = Counter(looks.table(["sha256"])["sha256"].to_pylist())
-    several: dict[str, list[Look]] = {
-        digest: [] for digest, n in digests.items() if digest is not None and n > 1
-    }
-    for look in looks if several else ():
-        if look.sha256 in several:
+    hashes, n = np.unique([hash(digest) for digest in looks.values("sha256")], return_counts=True)
+    # Most data sets have none: only if there are some, their names are looked up.
+    again = set(hashes[n > 1].tolist()) - {hash(None)}
+    several: dict[str, list[Look]] = defaultdict(list)
+    for look in looks if again else ():
+        if look.sha256 is not None and hash(look.sha256) in again:
             several[look.sha256].append(look)
-    return list(several.values())
+    return [same for same in several.values() if len(same) > 1]
 
 
 def _same_files(same: Sequence[Sequence[Look]]) -> list[Finding]:

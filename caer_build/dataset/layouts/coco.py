@@ -37,7 +37,7 @@ from caer_build.dataset.layouts.telling import (
     soft_label,
     votes_told,
 )
-from caer_build.records import EMOTIONS, SPLITS, CountedVote, Item, ItemFace, ItemKind
+from caer_build.records import EMOTIONS, SPLITS, CountedVote, Item, ItemFace, ItemKind, Split
 from caer_build.rows import Rows
 
 _OTHERS = "face"
@@ -72,24 +72,27 @@ class Coco:
 
     def read_back(self, folder: Path) -> Iterator[Seen]:
         """With ``pycocotools``; a still of each emotion of a split is opened."""
-        from pycocotools.coco import COCO
-
         for split in SPLITS:
-            place, images = _annotations(folder, split), folder / "images" / split
-            if not place.is_file():
-                continue
-            with reading("pycocotools", folder):
-                # It prints how long it took.
-                with contextlib.redirect_stdout(io.StringIO()):
-                    coco = COCO(str(place))
-                opened: set[str] = set()
-                for image in coco.loadImgs(coco.getImgIds()):
-                    file = require_file(images / image["file_name"])
-                    emotion = _emotion(coco, image)
-                    if emotion not in opened:
-                        opened.add(emotion)
-                        require_picture(file)
-                    yield Seen(file.relative_to(folder).as_posix(), split, emotion)
+            if _annotations(folder, split).is_file():
+                with reading("pycocotools", folder):
+                    yield from _seen(folder, split)
+
+
+def _seen(folder: Path, split: Split) -> Iterator[Seen]:
+    """What pycocotools finds of a split; it holds all of it, and of one split at a time."""
+    from pycocotools.coco import COCO
+
+    # It prints how long it took.
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(_annotations(folder, split)))
+    opened: set[str] = set()
+    for image in coco.loadImgs(coco.getImgIds()):
+        file = require_file(folder / "images" / split / image["file_name"])
+        emotion = _emotion(coco, image)
+        if emotion not in opened:
+            opened.add(emotion)
+            require_picture(file)
+        yield Seen(file.relative_to(folder).as_posix(), split, emotion)
 
 
 def _emotion(coco: Any, image: Told) -> str:
