@@ -20,6 +20,8 @@ HTMLMediaElement.prototype.play = function () {
 };"""
 CLOCK_THAT_STANDS = """const now = performance.now.bind(performance);
 performance.now = () => window.standing ?? now();"""
+TELL_OF_NO_FRAME = """
+HTMLVideoElement.prototype.requestVideoFrameCallback = () => 0;"""
 PLAYED = """() => Object.values({ ...localStorage, ...sessionStorage })
     .some((kept) => /"plays":[1-9]/.test(kept))"""
 """whether a clip was played to its end in whatever way, by the draft of its answer"""
@@ -102,6 +104,20 @@ def test_a_frame_at_a_time_and_the_box_on_the_face(browser: Any, tmp_path: Path)
         assert seat.part("face").is_visible()
         # Frames one by one are no play.
         assert "played to its end" in seat.text("missing")
+
+
+def test_the_box_is_on_the_face_of_a_frame_that_the_browser_never_told_of(
+    browser: Any, tmp_path: Path
+) -> None:
+    """On a busy machine a frame is shown while the one before is being told of."""
+    with bench(tmp_path, lengths=(20,)) as served:
+        seat = Seat.at(browser, served)
+        seat.page.add_init_script(TELL_OF_NO_FRAME)
+        seat.open()
+        seat.press("Space", "ArrowUp", "Space", "ArrowRight", "ArrowRight")
+        seat.until(f"Math.abs(part('video-a').currentTime - {2.5 / RATE}) < .01")
+        percent = 100 * face_box(2)[0] / SIZE[0]
+        seat.until(f"Math.abs(parseFloat(part('face').style.left) - {percent}) < .05")
 
 
 def test_undo_changes_the_last_answer(browser: Any, tmp_path: Path) -> None:

@@ -39,10 +39,11 @@ export function follow(video, task, element) {
     element.style.width = `${(100 * (x2 - x1)) / task.width}%`;
     element.style.height = `${(100 * (y2 - y1)) / task.height}%`;
   };
+  const drawFrame = (ms) => draw(task.times_ms[frameAt(task.times_ms, ms + ROUNDING_MS)]);
   // The browser says which frame is on the screen; where it does not, the clock has to do.
   const onFrame = (_now, frame) => {
     if (!alive) return;
-    draw(task.times_ms[frameAt(task.times_ms, frame.mediaTime * 1000 + ROUNDING_MS)]);
+    drawFrame(frame.mediaTime * 1000);
     handle = video.requestVideoFrameCallback(onFrame);
   };
   const onTick = () => {
@@ -50,10 +51,15 @@ export function follow(video, task, element) {
     draw(video.currentTime * 1000);
     handle = requestAnimationFrame(onTick);
   };
+  // It says so of the next frame: one that is shown while it tells of the last is never told of,
+  // and of a clip that stands still, frame by frame, no other one comes.
+  const onSeeked = () => drawFrame(video.currentTime * 1000);
+  video.addEventListener("seeked", onSeeked);
   draw(video.currentTime * 1000);
   handle = exact ? video.requestVideoFrameCallback(onFrame) : requestAnimationFrame(onTick);
   return () => {
     alive = false;
+    video.removeEventListener("seeked", onSeeked);
     if (exact) video.cancelVideoFrameCallback(handle);
     else cancelAnimationFrame(handle);
   };
