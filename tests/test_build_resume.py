@@ -69,10 +69,11 @@ def killed_at_random_moments(
     assert not list(work.glob("stages/**/.draft-*"))
 
 
-def test_killed_twice(
-    episodes: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
-) -> None:
-    killed_at_random_moments(2, 1, episodes, undisturbed, tmp_path / "work")
+def test_killed_three_times(brief_episode: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    seconds = build(whole, brief_episode)["seconds"]
+    undisturbed = digests(whole), seconds
+    killed_at_random_moments(3, 1, brief_episode, undisturbed, tmp_path / "work")
 
 
 @pytest.mark.slow
