@@ -31,7 +31,7 @@ from caer_build.dataset.layouts.webdataset import key_of
 from caer_build.dataset.metadata import read_rows
 from caer_build.dataset.reading import read_dataset
 from caer_build.errors import DatasetError, ModelMissing, RecipeError
-from caer_build.records import EMOTIONS, Item
+from caer_build.records import EMOTIONS, Item, ItemFace
 from tests.building import caer
 from tests.exporting import clip_id, split_of, still_id, toy_catalogue
 from tests.media import number_in
@@ -217,7 +217,7 @@ def test_faces_are_looked_up_for_some_items_at_a_time(
     # Two clips of six frames are more than ten.
     monkeypatch.setattr(telling, "_FRAMES_AT_ONCE", 10)
     items = read_rows(exported("hf"), Item)[:5]
-    told = list(telling.each_with_faces(exported("hf"), items))
+    told = list(telling.each_with(exported("hf"), items, ItemFace))
     assert [item.item_id for item, _ in told] == [clip_id(k) for k in range(5)]
     assert [len(faces) for _, faces in told] == [12, 6, 12, 6, 12]
 

@@ -150,11 +150,13 @@ def _again(album: Album, jobs: int, tell: Tell) -> list[Pair]:
     for split in (*SPLITS, None):
         own = np.flatnonzero(of_picture == str(split))
         for match in repeats(album.pictures, own, album.look_of, jobs, tell):
+            if match.likeness != "picture":
+                continue
             first, second = (int(album.look_of[n]) for n in (match.there, match.here))
             one, other = album.looks[first], album.looks[second]
             # What ids say to be one shot may look alike.
             known = one.shot_id is not None and one.shot_id == other.shot_id
-            if match.likeness == "picture" and one.sha256 != other.sha256 and not known:
+            if one.sha256 != other.sha256 and not known:
                 pairs.setdefault(second, Pair(first, second))
     return list(pairs.values())
 

@@ -32,8 +32,7 @@ from caer_build.dataset.layouts.telling import (
     Told,
     about,
     box,
-    each_with_faces,
-    each_with_votes,
+    each_with,
     soft_label,
     votes_told,
 )
@@ -113,13 +112,15 @@ def _write(file: IO[str], folder: Path, items: Rows[Item]) -> None:
     ]
     file.write('{"info": {"description": "CAER-S, faces and emotions"}, "licenses": [],\n')
     file.write(f'"categories": {json.dumps(categories)},\n"images": [\n')
-    _write_lines(file, (_image(item, votes) for item, votes in each_with_votes(folder, items)))
+    _write_lines(
+        file, (_image(item, votes) for item, votes in each_with(folder, items, CountedVote))
+    )
     file.write('],\n"annotations": [\n')
     _write_lines(
         file,
         (
             _annotation(item, face)
-            for item, faces in each_with_faces(folder, items)
+            for item, faces in each_with(folder, items, ItemFace)
             for face in faces
         ),
     )

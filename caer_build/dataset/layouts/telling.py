@@ -17,12 +17,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from caer_build.dataset.metadata import rows_of_each
 from caer_build.records import EMOTIONS, CountedVote, Item, ItemFace
 
 Told = dict[str, Any]
+R = TypeVar("R")
+_BY: Mapping[type, str] = {ItemFace: "item_id", CountedVote: "clip_id"}
+"""the column in which rows and items say that they belong together"""
 _FRAMES_AT_ONCE, _ITEMS_AT_ONCE = 50_000, 5_000
 """of which faces are in memory; each look-up may read through the table of all faces, so that few
 at once would take long"""
@@ -38,39 +41,33 @@ _DECIMALS = 3
 def each_told(folder: Path, items: Iterable[Item]) -> Iterator[tuple[Item, Told]]:
     """All that is told of some items of a data set, in their order, few in memory at a time."""
     for some in _batches(items):
-        faces, votes = _faces_of(folder, some), _votes_of(folder, some)
+        faces, votes = _beside(folder, some, ItemFace), _beside(folder, some, CountedVote)
         for item in some:
             told = {**about(item), "soft_label": soft_label(item)}
             told |= _faces_told(item, faces[item.item_id])
             yield item, told | {"votes": votes_told(votes[str(item.clip_id)])}
 
 
-def each_with_faces(
-    folder: Path, items: Iterable[Item]
-) -> Iterator[tuple[Item, Sequence[ItemFace]]]:
-    """Items of a data set with their faces by frame, in their order, few in memory at a time."""
+def each_with(
+    folder: Path, items: Iterable[Item], record_type: type[R]
+) -> Iterator[tuple[Item, Sequence[R]]]:
+    """Items of a data set with their faces by frame, or the votes of their clips; in their order,
+    few in memory at a time.
+
+    Args:
+        record_type: :class:`ItemFace` or :class:`CountedVote`.
+    """
+    column = _BY[record_type]
     for some in _batches(items):
-        faces = _faces_of(folder, some)
+        found = _beside(folder, some, record_type)
         for item in some:
-            yield item, faces[item.item_id]
+            yield item, found[str(getattr(item, column))]
 
 
-def each_with_votes(
-    folder: Path, items: Iterable[Item]
-) -> Iterator[tuple[Item, Sequence[CountedVote]]]:
-    """Items of a data set with the votes of their clips, likewise."""
-    for some in _batches(items):
-        votes = _votes_of(folder, some)
-        for item in some:
-            yield item, votes[str(item.clip_id)]
-
-
-def _faces_of(folder: Path, items: Iterable[Item]) -> Mapping[str, Sequence[ItemFace]]:
-    return rows_of_each(folder, ItemFace, "item_id", {item.item_id for item in items})
-
-
-def _votes_of(folder: Path, items: Iterable[Item]) -> Mapping[str, Sequence[CountedVote]]:
-    return rows_of_each(folder, CountedVote, "clip_id", {str(item.clip_id) for item in items})
+def _beside(folder: Path, items: Iterable[Item], record_type: type[R]) -> Mapping[str, Sequence[R]]:
+    column = _BY[record_type]
+    wanted = {str(getattr(item, column)) for item in items}
+    return rows_of_each(folder, record_type, column, wanted)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
